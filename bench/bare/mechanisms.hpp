@@ -1,0 +1,18 @@
+#pragma once
+
+// One echo server per I/O model, each written straight on the kernel's interface: the yardstick that a
+// penstock backend is measured against. They share no loop on purpose; what differs between them is what a
+// reader wants to compare.
+//
+// Each takes a listening socket and never returns: the bare servers own nothing that outlives the process, so
+// SIGTERM simply ends them.
+namespace bench {
+
+inline constexpr int max_message = 4096;
+
+[[noreturn]] void echo_with_io_uring(int listener);
+[[noreturn]] void echo_with_epoll(int listener);
+[[noreturn]] void echo_with_linux_aio(int listener);
+[[noreturn]] void echo_with_threads(int listener);
+
+}  // namespace bench

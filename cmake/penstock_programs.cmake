@@ -1,0 +1,15 @@
+# Programs beside the library. A folder that is absent or empty has no programs, which is no error.
+
+file(GLOB examples CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.cpp)
+foreach(source IN LISTS examples)
+  cmake_path(GET source STEM name)
+  penstock_program(example_${name} examples ${source})
+  set_target_properties(example_${name} PROPERTIES OUTPUT_NAME ${name})
+endforeach()
+
+add_subdirectory(${PROJECT_SOURCE_DIR}/bench)
+
+file(GLOB survey CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/survey/*.cpp)
+if(survey)
+  penstock_program(penstock-survey . ${survey})
+endif()

@@ -1,0 +1,185 @@
+// Receive buffers: one pool per loop, handed out as leases, so that an idle connection owns no memory.
+#pragma once
+
+#include <penstock/result.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace penstock {
+
+/// A piece of memory in a vectored send, read or write. Layout-compatible with the kernel's `struct iovec`.
+struct io_slice {
+    void* data = nullptr;
+    std::size_t size = 0;
+
+    io_slice() noexcept = default;
+    io_slice(void* p, std::size_t n) noexcept : data(p), size(n) {}
+    /// For sending and writing, which only read the memory.
+    io_slice(std::span<const std::byte> bytes) noexcept  // NOLINT(google-explicit-constructor): a slice is a view
+        : data(const_cast<std::byte*>(bytes.data())), size(bytes.size()) {}
+    io_slice(std::string_view text) noexcept  // NOLINT(google-explicit-constructor)
+        : data(const_cast<char*>(text.data())), size(text.size()) {}
+};
+
+class buffer_pool;
+class lease;
+
+namespace detail {
+
+/// How many buffers of the pool one stream may hold, queued and leased together. `returned` is called on the loop's
+/// thread each time one comes back.
+struct lease_credit {
+    std::uint16_t held = 0;
+    std::uint16_t limit = 4;
+    void (*returned)(lease_credit&) noexcept = nullptr;
+    void* owner = nullptr;  ///< for `returned`
+
+    bool exhausted() const noexcept { return held >= limit; }
+};
+
+inline constexpr std::uint16_t no_buffer = 0xffff;
+
+/// Received buffers that were not yet asked for, in order of arrival; linked through the pool's own table.
+class received_queue {
+  public:
+    bool empty() const noexcept { return head_ == no_buffer; }
+
+  private:
+    friend class penstock::buffer_pool;
+    std::uint16_t head_ = no_buffer;
+    std::uint16_t tail_ = no_buffer;
+};
+
+}  // namespace detail
+
+/// Bounds and shape of a pool.
+struct buffer_pool_options {
+    std::uint32_t buffer_size = 8192;  ///< bytes per buffer
+    std::uint16_t count = 512;         ///< buffers per loop, at most 32768; memory is touched on first use only
+};
+
+/// What a pool has lived through, as data.
+struct buffer_pool_statistics {
+    std::uint32_t buffer_size = 0;
+    std::uint16_t count = 0;
+    std::uint16_t in_use = 0;       ///< with a stream, a lease or the kernel's ring, now
+    std::uint16_t most_in_use = 0;  ///< the highest in_use so far
+    std::uint64_t exhausted = 0;    ///< how often a reader found none and was parked
+};
+
+/// A fixed set of equal buffers, used most-recent-first so that the same few stay in the cache. Belongs to one loop
+/// and its thread. Never grows: when it is empty, readers wait until a lease comes back.
+class buffer_pool {
+  public:
+    explicit buffer_pool(buffer_pool_options options);
+    ~buffer_pool();
+    buffer_pool(const buffer_pool&) = delete;
+    buffer_pool& operator=(const buffer_pool&) = delete;
+
+    std::uint32_t buffer_size() const noexcept { return buffer_size_; }
+    std::uint16_t count() const noexcept { return count_; }
+    std::uint16_t available() const noexcept { return available_; }
+    buffer_pool_statistics statistics() const noexcept;
+
+    // What follows is for backends and streams; programs see leases.
+
+    /// Takes a buffer, or detail::no_buffer (counted in statistics().exhausted).
+    std::uint16_t take() noexcept;
+    /// Gives back a buffer that no stream was charged for.
+    void put(std::uint16_t index) noexcept;
+    std::byte* data(std::uint16_t index) noexcept { return memory_ + std::size_t{index} * buffer_size_; }
+
+    /// Appends a filled buffer to `queue` and charges `credit` for it.
+    void enqueue(detail::received_queue& queue, detail::lease_credit& credit, std::uint16_t index,
+                 std::uint32_t length) noexcept;
+    /// Takes the oldest buffer out of a queue that is not empty; its credit is freed when the lease ends.
+    lease dequeue(detail::received_queue& queue) noexcept;
+    /// Puts a lease that came out of `queue` back, or what is left of it, so that it is the oldest in there.
+    void put_back(detail::received_queue& queue, lease rest) noexcept;
+    /// Drops everything in `queue`.
+    void discard(detail::received_queue& queue) noexcept;
+    /// A lease on a fresh buffer that no stream pays for; empty when the pool is.
+    lease lend() noexcept;
+
+  private:
+    friend class lease;
+    struct slot {
+        detail::lease_credit* credit = nullptr;
+        std::uint32_t length = 0;
+        std::uint16_t next = detail::no_buffer;
+    };
+
+    void end_lease(std::uint16_t index) noexcept;
+
+    std::byte* memory_ = nullptr;
+    std::unique_ptr<slot[]> slots_;
+    std::uint32_t buffer_size_;
+    std::uint16_t count_;
+    std::uint16_t available_;
+    std::uint16_t free_head_ = 0;
+    std::uint16_t fewest_available_;
+    std::uint64_t exhausted_ = 0;
+};
+
+/// The right to read (and reuse) one pooled buffer's bytes until the lease ends. Move-only. Must end on the loop's
+/// thread and before the loop does. Holding leases uses up the stream's credit (default 4): a stream whose leases
+/// are all held receives no more until one ends.
+class lease {
+  public:
+    lease() noexcept = default;
+    lease(lease&& other) noexcept { swap(other); }
+    lease& operator=(lease&& other) noexcept {
+        lease(std::move(other)).swap(*this);
+        return *this;
+    }
+    ~lease() { reset(); }
+
+    bool empty() const noexcept { return size_ == 0; }
+    explicit operator bool() const noexcept { return size_ != 0; }
+    std::size_t size() const noexcept { return size_; }
+    const std::byte* data() const noexcept { return data_; }
+    std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
+    std::span<std::byte> writable() noexcept { return {data_, size_}; }
+    std::string_view text() const noexcept { return {reinterpret_cast<const char*>(data_), size_}; }
+
+    /// Drops `n` bytes (at most size()) from the front.
+    void consume(std::size_t n) noexcept {
+        data_ += n;
+        size_ -= static_cast<std::uint32_t>(n);
+    }
+    /// Keeps only the first `n` bytes (at most size()).
+    void truncate(std::size_t n) noexcept { size_ = static_cast<std::uint32_t>(n); }
+
+    /// Ends the lease now.
+    void reset() noexcept {
+        if (pool_ == nullptr) return;
+        pool_->end_lease(index_);
+        pool_ = nullptr;
+        data_ = nullptr;
+        size_ = 0;
+    }
+
+  private:
+    friend class buffer_pool;
+    lease(buffer_pool& pool, std::uint16_t index, std::uint32_t size) noexcept
+        : pool_(&pool), data_(pool.data(index)), size_(size), index_(index) {}
+
+    void swap(lease& other) noexcept {
+        std::swap(pool_, other.pool_);
+        std::swap(data_, other.data_);
+        std::swap(size_, other.size_);
+        std::swap(index_, other.index_);
+    }
+
+    buffer_pool* pool_ = nullptr;
+    std::byte* data_ = nullptr;
+    std::uint32_t size_ = 0;
+    std::uint16_t index_ = detail::no_buffer;
+};
+
+}  // namespace penstock

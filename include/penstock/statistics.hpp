@@ -1,0 +1,43 @@
+// What a loop has lived through, as data. Every bound of the library has its figure here.
+#pragma once
+
+#include <penstock/buffer_pool.hpp>
+#include <penstock/detail/frame_arena.hpp>
+#include <penstock/time.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace penstock {
+
+struct loop_statistics {
+    std::uint64_t turns = 0;             ///< rounds of deliver, then wait
+    std::uint64_t completions = 0;       ///< final completions and multishot deliveries
+    std::uint64_t immediate = 0;         ///< operations that completed in submit()
+    std::uint64_t resumed = 0;           ///< items run from the ready queue
+    std::uint64_t budget_exhausted = 0;  ///< turns that left ready items for the next (loop_options::turn_budget)
+    duration sampled_turn_time{0};       ///< working time of sampled turns, waiting excluded
+    std::uint64_t sampled_turns = 0;     ///< every 64th turn is timed
+    duration longest_sampled_turn{0};
+    std::size_t timers = 0;               ///< set now
+    std::uint32_t in_flight = 0;          ///< operations with the backend now
+    std::uint32_t waiting_for_space = 0;  ///< operations that the backend had no room for, now
+    std::uint64_t posted = 0;             ///< functions posted from elsewhere
+    std::uint64_t post_refused = 0;       ///< posts refused because the queue was full (loop_options::post_capacity)
+    std::uint64_t wakes = 0;              ///< wake-ups asked of the backend
+    std::size_t transfer_pipes = 0;       ///< open now, idle ones included (loop_options::transfer_pipes)
+    std::uint64_t transfer_pipes_refused = 0;  ///< transfers that had to copy because all were in use
+    std::size_t records = 0;                   ///< streams, listeners and other records alive
+    buffer_pool_statistics buffers;
+    detail::frame_statistics frames;
+    // From the backend:
+    std::uint64_t enters = 0;      ///< system calls that submit to or wait on the mechanism
+    std::uint64_t parked = 0;      ///< receives that waited for a buffer of the pool
+    std::uint64_t overflows = 0;   ///< completion queue overflows survived
+    std::uint64_t busy = 0;        ///< submissions refused for lack of queue space
+    std::uint32_t offloaded = 0;   ///< operations on the worker pool now
+    unsigned worker_threads = 0;   ///< threads of the worker pool now (loop_options::worker_threads)
+    std::size_t worker_queue = 0;  ///< jobs waiting for one (loop_options::worker_queue)
+};
+
+}  // namespace penstock

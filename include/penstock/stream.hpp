@@ -1,0 +1,94 @@
+// net::stream: a connected TCP or Unix socket.
+#pragma once
+
+#include <penstock/byte_stream.hpp>
+#include <penstock/detail/stream_record.hpp>
+#include <penstock/endpoint.hpp>
+
+#include <utility>
+
+namespace penstock::net {
+
+/// A connected stream socket, IPv4, IPv6 or Unix. Move-only; used on its loop's thread; must end before the loop.
+/// At most one receive and one send are under way at a time (a second is answered device_or_resource_busy).
+/// Dropping it closes the connection in the background; close() lets you wait for that.
+class stream {
+  public:
+    stream() noexcept = default;
+    stream(stream&& other) noexcept : record_(std::exchange(other.record_, nullptr)) {}
+    stream& operator=(stream&& other) noexcept {
+        std::swap(record_, other.record_);
+        return *this;
+    }
+    ~stream() { drop(); }
+
+    bool open() const noexcept { return record_ != nullptr; }
+    explicit operator bool() const noexcept { return open(); }
+
+    /// The next bytes, as they came; an empty lease at the end of the stream. While all leases of the stream's credit
+    /// are held it waits until one ends. Cancelling loses nothing: what arrives later is kept for the next receive.
+    /// Errors: connection_reset, operation_canceled, timed_out (the kernel gave up on the peer), recv(2).
+    detail::receive_awaiter receive() noexcept { return detail::receive_awaiter(record_); }
+
+    /// Whether receive() would answer at once: bytes are there, or the end.
+    bool has_input() const noexcept { return record_ == nullptr || record_->has_something(); }
+
+    /// Puts back what is left of a lease that receive() has just yielded: the next receive() begins with it.
+    void unread(lease rest) noexcept { record_->unread(std::move(rest)); }
+
+    /// Sends everything or fails; after a failure it is not known how much the peer got. The array and the memory
+    /// must stay until the await ends. Errors: broken_pipe, connection_reset, operation_canceled, sendmsg(2).
+    detail::send_awaiter<detail::send_op> send(std::span<const io_slice> slices) noexcept {
+        return {record_, name(), slices};
+    }
+    detail::send_awaiter<detail::send_op> send(std::span<const std::byte> bytes) noexcept {
+        return {record_, name(), io_slice(bytes)};
+    }
+    detail::send_awaiter<detail::send_op> send(std::string_view text) noexcept {
+        return {record_, name(), io_slice(text)};
+    }
+
+    /// Ends our side: the peer reads the end after what was sent. shutdown(2).
+    task<result<void>> shutdown_send() { return shutdown(detail::shutdown_side::send); }
+    task<result<void>> shutdown(detail::shutdown_side side);
+
+    /// Cancels what is under way, closes, and ends when that is done. Never fails in a way that a caller could mend.
+    /// A receive or send that another task waits for ends with operation_canceled.
+    detail::close_awaiter close() noexcept { return detail::close_awaiter(std::exchange(record_, nullptr)); }
+
+    /// Our address and the peer's. getsockname(2), getpeername(2).
+    task<result<endpoint>> local_endpoint() { return name_of(false); }
+    task<result<endpoint>> peer_endpoint() { return name_of(true); }
+
+    task<result<void>> set_option(detail::socket_option option, int value);
+    task<result<int>> get_option(detail::socket_option option);
+
+    /// How many received buffers the stream may hold at once, leases and unread together (default 4).
+    void set_credit(std::uint16_t leases) noexcept { record_->input.credit.limit = leases; }
+
+    // --- For servers and transfer() ---
+    explicit stream(detail::stream_record& record) noexcept : record_(&record) {}
+    detail::stream_record* record() const noexcept { return record_; }
+    detail::stream_record* release() noexcept { return std::exchange(record_, nullptr); }
+    handle name() const noexcept { return record_ == nullptr ? handle{} : record_->input.source; }
+
+  private:
+    task<result<endpoint>> name_of(bool peer);
+    void drop() noexcept {
+        if (record_ != nullptr) record_->close(nullptr);
+    }
+
+    detail::stream_record* record_ = nullptr;
+};
+
+using socket_option = detail::socket_option;
+using shutdown_side = detail::shutdown_side;
+
+/// Connects to `to`. TCP connections get TCP_NODELAY.
+/// Errors: connection_refused, network_unreachable, timed_out, operation_canceled, socket(2), connect(2).
+task<result<stream>> connect(endpoint to);
+
+/// Two streams that are connected to each other, over the loopback interface; for tests and for waking.
+task<result<std::pair<stream, stream>>> connected_pair();
+
+}  // namespace penstock::net

@@ -1,0 +1,118 @@
+// The contract between the loop and a mechanism. Everything penstock promises about I/O is proven against these seven
+// entries by tests/conformance.
+#pragma once
+
+#include <penstock/backend_options.hpp>
+#include <penstock/capabilities.hpp>
+#include <penstock/operation.hpp>
+#include <penstock/time.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+namespace penstock::detail {
+
+/// What submit() did with an operation.
+enum class submitted : std::uint8_t {
+    completed,  ///< done; result and payload are final, no completion will follow
+    queued,     ///< its final completion will come out of wait()
+    busy,       ///< no queue space and nothing done: the loop offers it again after the next wait()
+};
+
+/// Where a backend puts what it has finished. Nothing is run from here: the loop delivers after wait() returns, so a
+/// backend never meets a caller on its own stack.
+class completions {
+  public:
+    /// The operation's one final completion. After this the backend must not touch it again.
+    void finish(operation& op, std::int32_t result) noexcept {
+        op.result = result;
+        op.final = true;
+        op.state = op_state::idle;
+        ++finished_;
+        announce(op);
+    }
+
+    /// A multishot operation has delivered something and goes on.
+    void more(operation& op) noexcept {
+        ++delivered_;
+        announce(op);
+    }
+
+    bool empty() const noexcept { return ready_.empty(); }
+
+    // The loop's side.
+    queue<ready_item>& ready() noexcept { return ready_; }
+    void announce(operation& op) noexcept {
+        if (op.ready) return;
+        op.ready = true;
+        ready_.push(op);
+    }
+    std::uint64_t finished() const noexcept { return finished_; }
+    std::uint64_t delivered() const noexcept { return delivered_; }
+
+  private:
+    queue<ready_item> ready_;
+    std::uint64_t finished_ = 0;
+    std::uint64_t delivered_ = 0;
+};
+
+/// Counters of a backend, as data.
+struct backend_statistics {
+    std::uint64_t enters = 0;     ///< system calls that submit to or wait on the mechanism
+    std::uint64_t parked = 0;     ///< receives that waited for a buffer of the pool
+    std::uint64_t overflows = 0;  ///< completion queue overflows survived
+    std::uint64_t busy = 0;       ///< submissions refused for lack of queue space
+    std::uint32_t offloaded = 0;  ///< operations on the worker pool now
+};
+
+/// One mechanism, used by one loop on one thread; only wake() may be called from elsewhere. No entry throws.
+///
+/// - Every operation answered `queued` gets exactly one finish(), whatever happens to it, also after cancel().
+/// - `completed` and `busy` leave nothing behind.
+/// - cancel() of a queued operation cannot fail and cannot be lost; the operation ends with -ECANCELED, or as if it
+///   had not been cancelled when that came first. Calling it again is harmless.
+/// - An accept or receive may call more() any number of times before its finish(); see accept_op and receive_op for
+///   what final results mean. The credit of a receive and the limit of an accept are obeyed.
+/// - A receive owns no buffer while it waits; when the pool is empty it is parked until a buffer comes back.
+/// - Closing a handle (close_op) is only asked for when no operation on it is under way.
+class backend {
+  public:
+    backend() = default;
+    backend(const backend&) = delete;
+    backend& operator=(const backend&) = delete;
+    /// No operation may be under way.
+    virtual ~backend() = default;
+
+    virtual std::string_view name() const noexcept = 0;
+    virtual const capability_table& capabilities() const noexcept = 0;
+    virtual submitted submit(operation& op) noexcept = 0;
+    /// Hands what was collected by submit() to the kernel without waiting.
+    virtual void flush() noexcept = 0;
+    /// Flushes, then waits until something is finished, wake() is called or `deadline` (never: no limit) passes, and
+    /// collects everything that is finished. A deadline at or before `now` only polls.
+    virtual void wait(time_point now, time_point deadline, completions& out) noexcept = 0;
+    virtual void cancel(operation& op, completions& out) noexcept = 0;
+    /// Makes the current or next wait() return soon. Any thread.
+    virtual void wake() noexcept = 0;
+
+    virtual backend_statistics statistics() const noexcept = 0;
+};
+
+/// What the loop lends a backend; outlives it.
+struct backend_environment {
+    const backend_options& options;
+    buffer_pool& buffers;
+    class worker_pool& workers;
+};
+
+/// One entry of the registry (src/backend/registry.cpp).
+struct mechanism {
+    std::string_view name;
+    std::string_view description;  ///< one line for people
+    bool automatic;                ///< whether `auto` may take it
+    /// Sets one up by trying the real thing. \return the backend, or why it cannot be had here.
+    std::expected<std::unique_ptr<backend>, setup_error> (*create)(const backend_environment& environment);
+};
+
+}  // namespace penstock::detail

@@ -1,0 +1,60 @@
+#include "backend/io_uring/buffer_ring.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+
+namespace penstock::detail {
+
+int buffer_ring::set_up(::io_uring* ring) noexcept {
+    const auto three_quarters = static_cast<std::uint16_t>(pool_.count() - pool_.count() / 4);
+    target_ = std::max<std::uint16_t>(three_quarters, 1);
+    size_ = std::bit_ceil(target_);
+    const std::size_t bytes = size_ * sizeof(::io_uring_buf);
+    void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return -errno;
+    ::madvise(memory, bytes, MADV_DONTFORK);
+    ::io_uring_buf_reg request{};
+    request.ring_addr = reinterpret_cast<std::uintptr_t>(memory);
+    request.ring_entries = size_;
+    request.bgid = group;
+    const int r = ::io_uring_register_buf_ring(ring, &request, 0);
+    if (r != 0) {
+        ::munmap(memory, bytes);
+        return r;
+    }
+    ring_ = ring;
+    entries_ = static_cast<::io_uring_buf_ring*>(memory);
+    ::io_uring_buf_ring_init(entries_);
+    return 0;
+}
+
+buffer_ring::~buffer_ring() {
+    if (entries_ != nullptr) ::munmap(entries_, size_ * sizeof(::io_uring_buf));
+}
+
+void buffer_ring::restock() noexcept {
+    const int mask = size_ - 1;
+    int added = 0;
+    while (stocked_ < target_ && pool_.available() != 0) {
+        const std::uint16_t buffer = pool_.take();
+        ::io_uring_buf_ring_add(entries_, pool_.data(buffer), pool_.buffer_size(), buffer, mask, added);
+        ++added;
+        ++stocked_;
+    }
+    if (added != 0) ::io_uring_buf_ring_advance(entries_, added);
+}
+
+void buffer_ring::take_back() noexcept {
+    if (entries_ == nullptr) return;
+    // The last `stocked_` entries before the tail are the ones that the kernel has not used.
+    const std::uint16_t mask = size_ - 1;
+    for (std::uint16_t i = 1; i <= stocked_; ++i) {
+        pool_.put(entries_->bufs[static_cast<std::uint16_t>(entries_->tail - i) & mask].bid);
+    }
+    stocked_ = 0;
+}
+
+}  // namespace penstock::detail

@@ -1,0 +1,26 @@
+// Finding out what a ring can do by doing it.
+#pragma once
+
+#include "backend/io_uring/prepare.hpp"
+#include "backend/io_uring/ring.hpp"
+#include <penstock/backend_options.hpp>
+#include <penstock/capabilities.hpp>
+
+#include <array>
+
+namespace penstock::detail {
+
+using route_table = std::array<route, op_kind_count>;
+
+/// The opcodes behind the kinds of options.denied.
+std::vector<std::uint8_t> forbidden_opcodes(const backend_options& options);
+
+/// Submits each opcode that the backend uses with a descriptor that does not exist: a kernel that has it says EBADF,
+/// one that does not, or may not, says EINVAL or EACCES, and the kind takes its way out.
+/// \return 0, or -errno if even polling and cancelling do not work.
+int probe(ring& r, route_table& routes, capability_table& capabilities);
+
+/// Whether the kernel knows limit_receive().
+bool can_limit_receives(ring& r) noexcept;
+
+}  // namespace penstock::detail

@@ -1,0 +1,103 @@
+// The io_uring backend: operations in, completions out.
+#pragma once
+
+#include "backend/backend.hpp"
+#include "backend/io_uring/buffer_ring.hpp"
+#include "backend/io_uring/probe.hpp"
+#include "backend/io_uring/ring.hpp"
+#include "backend/offload.hpp"
+#include "backend/waker.hpp"
+
+#include <memory>
+
+namespace penstock::detail {
+
+class uring_backend final : public backend {
+  public:
+    uring_backend(const backend_environment& environment, waker wake);
+    ~uring_backend() override;
+
+    std::expected<void, setup_error> set_up();
+
+    std::string_view name() const noexcept override { return "io_uring"; }
+    const capability_table& capabilities() const noexcept override { return capabilities_; }
+    submitted submit(operation& op) noexcept override;
+    void flush() noexcept override { ring_->submit(); }
+    void wait(time_point now, time_point deadline, completions& out) noexcept override;
+    void cancel(operation& op, completions& out) noexcept override;
+    void wake() noexcept override { waker_.wake(); }
+    backend_statistics statistics() const noexcept override;
+
+  private:
+    // The low bits of user_data say what a completion is for; operations are aligned.
+    enum tag : std::uint64_t { for_operation = 0, for_cancel = 1, for_waker = 2, for_poll = 3, tag_mask = 7 };
+    // Where an operation is, and what was asked for it; in operation::backend_flags.
+    enum mark : std::uint8_t {
+        in_ring = 1,
+        in_pool = 2,
+        parked = 4,
+        pausing = 8,
+        cancelling = 16,
+        started = 32,
+        polled = 64,
+        settled = 128,
+    };
+    // Whether the poll must wait for edges; in operation::scratch.
+    static constexpr std::size_t edges = 0;
+
+    static bool marked(const operation& op, mark m) noexcept { return (op.backend_flags & m) != 0; }
+    static void set(operation& op, mark m) noexcept { op.backend_flags |= m; }
+    static void clear(operation& op, mark m) noexcept { op.backend_flags &= static_cast<std::uint8_t>(~m); }
+
+    // Submitting
+    ::io_uring_sqe* sqe_for(const operation* op, tag t) noexcept;
+    submitted dispatch(operation& op) noexcept;
+    submitted submit_to_ring(operation& op) noexcept;
+    submitted submit_call(operation& op) noexcept;
+    submitted submit_polled(operation& op) noexcept;
+    bool wait_for_readiness(operation& op) noexcept;
+    bool must_poll(operation& op, std::int32_t outcome) noexcept;
+    std::int32_t call_now(operation& op) noexcept;
+    void submit_again(operation& op) noexcept;
+    void arm_waker() noexcept;
+
+    // Completing
+    void complete(const ::io_uring_cqe& cqe) noexcept;
+    void complete_operation(operation& op, const ::io_uring_cqe& cqe) noexcept;
+    void complete_receive(receive_op& op, const ::io_uring_cqe& cqe) noexcept;
+    void complete_accept(accept_op& op, const ::io_uring_cqe& cqe) noexcept;
+    void complete_send(send_op& op, std::int32_t outcome) noexcept;
+    void complete_poll(operation& op, const ::io_uring_cqe& cqe) noexcept;
+    void finish(operation& op, std::int32_t outcome) noexcept;
+
+    // Pausing, parking, cancelling
+    void pause(operation& op) noexcept;
+    void park(operation& op) noexcept;
+    void retry_parked() noexcept;
+    void request_cancel(operation& op) noexcept;
+    bool submit_cancel(const operation& op) noexcept;
+    void retry_cancels() noexcept;
+
+    buffer_pool& buffers_;
+    std::unique_ptr<ring> ring_ = std::make_unique<ring>();
+    buffer_ring provided_;
+    std::unique_ptr<::msghdr[]> headers_;  // one per submission entry; the kernel copies it when it takes the entry
+    route_table routes_{};
+    capability_table capabilities_;
+    const backend_options& options_;
+    completions* out_ = nullptr;
+    list<operation> parked_;         // receives that wait for a buffer
+    list<operation> cancelling_;     // in the ring, and asked to end
+    list<operation> resubmissions_;  // operations that go on and wait for one
+    std::uint64_t parked_count_ = 0;
+    std::uint64_t overflows_ = 0;
+    std::uint64_t busy_ = 0;
+    bool cancels_missed_ = false;  // a cancel found no submission entry, or not what it was for
+    bool limits_receives_ = false;
+    bool waker_armed_ = false;
+    bool found_no_entry_ = false;  // something waits for one: entering makes room, so the next wait only polls
+    waker waker_;
+    offload offload_;  // last: its workers must be done before the waker goes
+};
+
+}  // namespace penstock::detail

@@ -1,0 +1,279 @@
+#include "backend/readiness.hpp"
+
+#include "backend/default_capabilities.hpp"
+#include "op/call.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+namespace penstock::detail {
+
+readiness_backend::readiness_backend(const backend_environment& environment)
+    : buffers_(environment.buffers),
+      capabilities_(readiness_capabilities(environment.options)),
+      offload_(std::in_place, environment.workers, environment.buffers, *this, environment.options.queue_entries) {}
+
+direction readiness_backend::side_of(const operation& op) noexcept {
+    return waits_on(op) == wait_side::write ? direction::write : direction::read;
+}
+
+backend_statistics readiness_backend::statistics() const noexcept {
+    return {.enters = enters_, .parked = parked_count_, .offloaded = offload_->under_way()};
+}
+
+submitted readiness_backend::submit(operation& op) noexcept {
+    op.backend_flags = 0;
+    if (capabilities_[op.kind].support == support::unsupported) {
+        op.result = -EOPNOTSUPP;
+        return submitted::completed;
+    }
+    switch (waits_on(op)) {
+        case wait_side::none: return submit_immediate(op);
+        case wait_side::file: return to_file_path(op);
+        case wait_side::read:
+        case wait_side::write: return submit_waiting(op);
+    }
+    return submitted::busy;
+}
+
+submitted readiness_backend::submit_immediate(operation& op) noexcept {
+    if (op.kind == op_kind::close) {
+        const std::int32_t fd = as<close_op>(op).target.id;
+        descriptor_state& state = descriptors_[fd];
+        state.shared |= as<close_op>(op).forget_only;  // it lives on elsewhere, whoever made it
+        unwatch(fd, state);
+        state = {.generation = state.generation + 1};
+    }
+    op.result = call(op, call_mode::no_wait);
+    note_opened(op);
+    return submitted::completed;
+}
+
+submitted readiness_backend::submit_waiting(operation& op) noexcept {
+    descriptor_state& state = descriptors_[wait_handle(op).id];
+    if (side_of(op) == direction::read ? state.no_reads : state.no_writes) {
+        op.result = -EBADF;
+        return submitted::completed;
+    }
+    if (state.never_waits) return to_file_path(op);
+    if (state.at(side_of(op)) != nullptr) {
+        op.result = -EBUSY;
+        return submitted::completed;
+    }
+    state.at(side_of(op)) = &op;
+    const auto outcome = worth_trying(op, state) ? proceed(op, state) : start_waiting(op, state);
+    if (!outcome) return submitted::queued;
+    state.at(side_of(op)) = nullptr;
+    if (place_of(op) == offloaded) return to_file_path(op);
+    op.result = *outcome;
+    return submitted::completed;
+}
+
+submitted readiness_backend::to_file_path(operation& op) noexcept {
+    set_place(op, offloaded);
+    return submit_file(op);
+}
+
+submitted readiness_backend::submit_file(operation& op) noexcept { return offload_->submit(op); }
+
+bool readiness_backend::worth_trying(const operation& op, const descriptor_state& state) const noexcept {
+    switch (op.kind) {
+        case op_kind::connect:
+        case op_kind::send:
+        case op_kind::splice: return true;
+        case op_kind::accept:
+        case op_kind::receive:
+        case op_kind::read: return state.may_read;
+        // A descriptor that was never waited for could be a file, on which a write would sleep.
+        default: return false;
+    }
+}
+
+std::optional<std::int32_t> readiness_backend::proceed(operation& op, descriptor_state& state) noexcept {
+    set_place(op, attempting);
+    const auto outcome = attempt(op, state);
+    return outcome ? after_attempt(op, state, *outcome) : std::nullopt;
+}
+
+std::optional<std::int32_t> readiness_backend::attempt(operation& op, descriptor_state&) noexcept {
+    return call_now(op);
+}
+
+std::int32_t readiness_backend::call_now(operation& op) noexcept {
+    if (op.kind == op_kind::receive || op.kind == op_kind::read) {
+        return receive_into_pool(as<receive_op>(op), buffers_, call_mode::no_wait);
+    }
+    if (op.kind == op_kind::connect) {
+        if ((op.backend_flags & connect_started) != 0) return connect_outcome(as<connect_op>(op).target);
+        op.backend_flags |= connect_started;
+    }
+    return call(op, call_mode::no_wait);
+}
+
+std::optional<std::int32_t> readiness_backend::after_attempt(operation& op, descriptor_state& state,
+                                                             std::int32_t outcome) noexcept {
+    learn_from(op, state, outcome);
+    if (outcome == -EAGAIN || outcome == -EINTR) {
+        if (op.cancel_requested) return -ECANCELED;
+        return start_waiting(op, state);
+    }
+    if (outcome == -ENOBUFS && waits_on(op) == wait_side::read && op.kind != op_kind::accept) {
+        set_place(op, parked);
+        ++parked_count_;
+        parked_.push_back(op);
+        return std::nullopt;
+    }
+    if (op.kind == op_kind::accept) note_opened(op);
+    return outcome;
+}
+
+void readiness_backend::learn_from(const operation& op, descriptor_state& state, std::int32_t outcome) noexcept {
+    if (side_of(op) != direction::read) return;
+    const bool took_all = op.kind == op_kind::receive && outcome > 0 && state.short_means_empty && !state.hung_up &&
+                          static_cast<std::uint32_t>(outcome) < buffers_.buffer_size();
+    if (outcome == -EAGAIN || took_all || state.asks_each_time) state.may_read = false;
+}
+
+std::optional<std::int32_t> readiness_backend::start_waiting(operation& op, descriptor_state& state) noexcept {
+    set_place(op, waiting);
+    const std::int32_t refused = watch(wait_handle(op).id, state, side_of(op));
+    if (refused == 0) return std::nullopt;
+    if (refused == -EPERM) {
+        state.never_waits = true;
+        set_place(op, offloaded);
+    }
+    return refused;
+}
+
+void readiness_backend::on_ready(std::int32_t fd, std::uint32_t generation, readiness what) noexcept {
+    descriptor_state& state = descriptors_[fd];
+    if (state.generation != generation) return;  // an event for what this number meant before
+    state.hung_up |= what.hang_up;
+    state.may_read |= what.readable || what.hang_up;
+    const bool ready[2] = {what.readable || what.hang_up, what.writable || what.hang_up};
+    for (const direction side : {direction::read, direction::write}) {
+        operation* const op = state.at(side);
+        if (op == nullptr || !ready[static_cast<std::size_t>(side)] || place_of(*op) != waiting) continue;
+        if (const auto outcome = proceed(*op, state)) conclude(*op, *outcome);
+    }
+}
+
+void readiness_backend::not_pollable(std::int32_t fd, direction side) noexcept {
+    descriptor_state& state = descriptors_[fd];
+    state.never_waits = true;
+    operation* const op = state.at(side);
+    if (op == nullptr || place_of(*op) != waiting) return;
+    state.at(side) = nullptr;
+    switch (to_file_path(*op)) {
+        case submitted::queued: return;
+        case submitted::completed: out_->finish(*op, op->result); return;
+        case submitted::busy: out_->finish(*op, encode(errc::queue_full)); return;
+    }
+}
+
+void readiness_backend::settle(operation& op, std::int32_t outcome) noexcept {
+    if (place_of(op) == offloaded) {
+        out_->finish(op, outcome);
+        return;
+    }
+    descriptor_state& state = descriptors_[wait_handle(op).id];
+    if (const auto final = after_attempt(op, state, outcome)) conclude(op, *final);
+}
+
+void readiness_backend::conclude(operation& op, std::int32_t outcome) noexcept {
+    descriptor_state& state = descriptors_[wait_handle(op).id];
+    state.at(side_of(op)) = nullptr;
+    if (place_of(op) == offloaded) {
+        switch (to_file_path(op)) {
+            case submitted::queued: return;
+            case submitted::completed: outcome = op.result; break;
+            case submitted::busy: outcome = encode(errc::queue_full); break;
+        }
+    }
+    out_->finish(op, outcome);
+}
+
+void readiness_backend::note_opened(operation& op) noexcept {
+    if (op.result < 0 && op.kind != op_kind::accept) return;
+    switch (op.kind) {
+        case op_kind::socket:
+        case op_kind::signals:
+        case op_kind::adopt: opened(op.result, descriptors_[op.result], op); return;
+        case op_kind::pipe:
+            opened(as<pipe_op>(op).read_end.id, descriptors_[as<pipe_op>(op).read_end.id], op);
+            opened(as<pipe_op>(op).write_end.id, descriptors_[as<pipe_op>(op).write_end.id], op);
+            return;
+        case op_kind::accept: {
+            const auto& accepted = as<accept_op>(op).accepted;
+            if (!accepted.empty()) opened(accepted.newest().id, descriptors_[accepted.newest().id], op);
+            return;
+        }
+        default: return;  // no new descriptor, or one of a file, which needs no state
+    }
+}
+
+void readiness_backend::opened(std::int32_t fd, descriptor_state& state, const operation& by) noexcept {
+    switch (by.kind) {
+        case op_kind::socket: {
+            const auto& request = static_cast<const socket_op&>(by);
+            state.short_means_empty =
+                request.type == socket_type::stream && request.family != address_family::unix_path;
+            return;
+        }
+        case op_kind::accept:
+            state.short_means_empty = descriptors_[static_cast<const accept_op&>(by).listener.id].short_means_empty;
+            return;
+        case op_kind::adopt: {
+            struct ::stat status{};
+            state.shared = true;
+            state.asks_each_time = true;
+            const int mode = ::fcntl(fd, F_GETFL) & O_ACCMODE;
+            state.no_reads = mode == O_WRONLY;
+            state.no_writes = mode == O_RDONLY;
+            state.never_waits = ::fstat(fd, &status) == 0 && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
+            return;
+        }
+        case op_kind::pipe:
+        case op_kind::signals: state.asks_each_time = true; return;
+        default: return;
+    }
+}
+
+void readiness_backend::cancel(operation& op, completions& out) noexcept {
+    op.cancel_requested = true;
+    switch (place_of(op)) {
+        case nowhere: return;
+        case parked: op.unlink(); [[fallthrough]];
+        case waiting:
+            descriptors_[wait_handle(op).id].at(side_of(op)) = nullptr;
+            out.finish(op, -ECANCELED);
+            return;
+        case offloaded:
+            if (!offload_->owns(op) || !offload_->cancel(op, out)) cancel_attempt(op);
+            return;
+        case attempting: cancel_attempt(op); return;
+    }
+}
+
+void readiness_backend::retry_parked() noexcept {
+    list<operation> again;
+    again.take_all(parked_);
+    while (operation* const op = again.front()) {
+        if (buffers_.available() == 0) break;
+        op->unlink();
+        if (const auto outcome = proceed(*op, descriptors_[wait_handle(*op).id])) conclude(*op, *outcome);
+    }
+    parked_.take_all(again);
+}
+
+void readiness_backend::wait(time_point now, time_point deadline, completions& out) noexcept {
+    out_ = &out;
+    offload_->collect(out);
+    retry_parked();
+    collect(now, out.empty() ? deadline : now);
+    offload_->collect(out);
+}
+
+}  // namespace penstock::detail

@@ -1,0 +1,110 @@
+// From readiness to completion: what every mechanism that says "it is ready" has in common. A mechanism's own folder
+// holds only how to express interest and how to collect readiness.
+#pragma once
+
+#include "backend/backend.hpp"
+#include "backend/descriptor_table.hpp"
+#include "backend/offload.hpp"
+
+#include <optional>
+
+namespace penstock::detail {
+
+/// What the kernel said of a descriptor.
+struct readiness {
+    bool readable = false;
+    bool writable = false;
+    bool hang_up = false;  ///< the end of the stream, a hang-up or an error: both directions have something to say
+};
+
+/// The shared half of a readiness backend.
+///
+/// Per descriptor and direction at most one operation is under way; a second is answered -EBUSY. A receive waits
+/// until something was reported, since a vain one is an expensive way to hear "no"; a send tries first. Whether an
+/// attempt is a call now or joins a batch is the mechanism's choice (attempt()).
+class readiness_backend : public backend {
+  public:
+    const capability_table& capabilities() const noexcept final { return capabilities_; }
+    submitted submit(operation& op) noexcept final;
+    void wait(time_point now, time_point deadline, completions& out) noexcept final;
+    void cancel(operation& op, completions& out) noexcept final;
+    backend_statistics statistics() const noexcept override;
+
+  protected:
+    explicit readiness_backend(const backend_environment& environment);
+
+    // --- What a mechanism provides ---
+
+    /// Expresses interest in one direction of a descriptor that an operation now waits for. It is told of readiness
+    /// through on_ready(). \return 0, or -EPERM if the descriptor can never wait (a file), or another error.
+    virtual std::int32_t watch(std::int32_t fd, descriptor_state& state, direction side) noexcept = 0;
+    /// Ends all interest; the descriptor is about to be closed.
+    virtual void unwatch(std::int32_t fd, descriptor_state& state) noexcept = 0;
+    /// Waits for readiness and reports it through on_ready() and settle().
+    virtual void collect(time_point now, time_point deadline) noexcept = 0;
+    /// Tries an operation that is thought to be ready. \return its outcome (-EAGAIN: not ready, -ENOBUFS: no buffer),
+    /// or nothing if it joined a batch whose outcome comes through settle().
+    virtual std::optional<std::int32_t> attempt(operation& op, descriptor_state& state) noexcept;
+    /// Starts an operation on a file. By default: a blocking call on the worker pool.
+    virtual submitted submit_file(operation& op) noexcept;
+    /// Asked to cancel an operation of a batch or of submit_file(); by default it just ends at completion.
+    virtual void cancel_attempt(operation& op) noexcept { static_cast<void>(op); }
+    /// A descriptor was opened (by socket, accept, open, adopt or pipe).
+    virtual void opened(std::int32_t fd, descriptor_state& state, const operation& by) noexcept;
+
+    // --- What the adaptor offers a mechanism ---
+
+    void on_ready(std::int32_t fd, std::uint32_t generation, readiness what) noexcept;
+    /// The descriptor turned out not to be pollable after watch() had accepted it: its waiter goes the way of files.
+    void not_pollable(std::int32_t fd, direction side) noexcept;
+    /// The outcome of an attempt that had joined a batch, or of a file operation of the mechanism's own.
+    void settle(operation& op, std::int32_t outcome) noexcept;
+    /// The plain call, with a buffer from the pool where one is needed.
+    std::int32_t call_now(operation& op) noexcept;
+
+    /// For a mechanism's destructor, first of all: a worker that has just handed back the last operation may still
+    /// be calling wake(), which must not find a mechanism that is half gone.
+    void end_offload() noexcept { offload_.reset(); }
+
+    completions& out() noexcept { return *out_; }
+    bool anything_to_deliver() const noexcept { return !out_->empty() || offload_->anything_done(); }
+    descriptor_table& descriptors() noexcept { return descriptors_; }
+    buffer_pool& buffers() noexcept { return buffers_; }
+    capability_table& mutable_capabilities() noexcept { return capabilities_; }
+    std::uint64_t enters_ = 0;
+
+  private:
+    /// Where an operation under way is; kept in operation::backend_flags.
+    enum place : std::uint8_t { nowhere, waiting, attempting, parked, offloaded };
+    static constexpr std::uint8_t place_mask = 0x0f;
+    static constexpr std::uint8_t connect_started = 0x10;
+
+    static place place_of(const operation& op) noexcept { return static_cast<place>(op.backend_flags & place_mask); }
+    static void set_place(operation& op, place p) noexcept {
+        op.backend_flags = static_cast<std::uint8_t>((op.backend_flags & ~place_mask) | p);
+    }
+    static direction side_of(const operation& op) noexcept;
+
+    submitted submit_immediate(operation& op) noexcept;
+    submitted submit_waiting(operation& op) noexcept;
+    submitted to_file_path(operation& op) noexcept;
+    bool worth_trying(const operation& op, const descriptor_state& state) const noexcept;
+    /// Attempts, and if that must wait, waits. \return the final outcome, or nothing if it goes on.
+    std::optional<std::int32_t> proceed(operation& op, descriptor_state& state) noexcept;
+    std::optional<std::int32_t> after_attempt(operation& op, descriptor_state& state, std::int32_t outcome) noexcept;
+    std::optional<std::int32_t> start_waiting(operation& op, descriptor_state& state) noexcept;
+    void learn_from(const operation& op, descriptor_state& state, std::int32_t outcome) noexcept;
+    void conclude(operation& op, std::int32_t outcome) noexcept;
+    void note_opened(operation& op) noexcept;
+    void retry_parked() noexcept;
+
+    buffer_pool& buffers_;
+    capability_table capabilities_;
+    descriptor_table descriptors_;
+    list<operation> parked_;
+    completions* out_ = nullptr;
+    std::uint64_t parked_count_ = 0;
+    std::optional<offload> offload_;
+};
+
+}  // namespace penstock::detail

@@ -1,0 +1,153 @@
+// The only file that names every backend.
+#include "backend/registry.hpp"
+
+#include "backend/epoll/epoll.hpp"
+#include "backend/io_uring/io_uring.hpp"
+#include "backend/linux_aio/linux_aio.hpp"
+#include "backend/null/null.hpp"
+#include "backend/threads/threads.hpp"
+#include "base/worker_pool.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+
+namespace penstock {
+namespace detail {
+namespace {
+
+constexpr mechanism all[] = {
+    {.name = "io_uring",
+     .description = "completion rings shared with the kernel; one system call per turn",
+     .automatic = true,
+     .create = create_io_uring},
+    {.name = "epoll",
+     .description = "readiness, edge-triggered; files on a thread pool",
+     .automatic = true,
+     .create = create_epoll},
+    {.name = "linux_aio",
+     .description = "native AIO: poll, reads and writes batched in one io_submit",
+     .automatic = true,
+     .create = create_linux_aio},
+    {.name = "threads",
+     .description = "a blocking call on a thread for each operation that waits",
+     .automatic = true,
+     .create = create_threads},
+    {.name = "null",
+     .description = "does nothing; measures the library itself",
+     .automatic = false,
+     .create = create_null},
+};
+
+// Refusals are what a kernel, container or policy does. Anything else (memory, descriptors) would hit the next
+// backend too, and hiding it would leave the user on a slower one without a reason.
+bool is_refusal(std::error_code code) noexcept {
+    const int e = code.value();
+    return e == ENOSYS || e == EPERM || e == EINVAL || e == EACCES || e == EOPNOTSUPP;
+}
+
+std::string list_names() {
+    std::string names = "auto";
+    for (const mechanism& m : all) names.append(", ").append(m.name);
+    return names;
+}
+
+backend_report report_refusal(const mechanism& m, const setup_error& error) {
+    return {.name = std::string(m.name),
+            .description = std::string(m.description),
+            .works = false,
+            .why_not = error.message,
+            .capabilities = {}};
+}
+
+explanation explain_choice(const backend& chosen, std::string reason, std::vector<backend_report> refused) {
+    explanation e;
+    e.chosen = chosen.name();
+    e.reason = std::move(reason);
+    if (!refused.empty()) {
+        e.advice = "for " + refused.front().name + ": " + refused.front().why_not;
+    }
+    e.refused = std::move(refused);
+    e.capabilities = chosen.capabilities();
+    return e;
+}
+
+std::expected<choice, setup_error> create_named(std::string_view wanted, std::string reason,
+                                                const backend_environment& environment) {
+    for (const mechanism& m : all) {
+        if (m.name != wanted) continue;
+        auto made = m.create(environment);
+        if (!made) {
+            made.error().message = "backend " + std::string(wanted) + " does not work here: " + made.error().message;
+            return std::unexpected(std::move(made.error()));
+        }
+        explanation why = explain_choice(**made, std::move(reason), {});
+        return choice{std::move(*made), std::move(why)};
+    }
+    return std::unexpected(
+        setup_error{std::make_error_code(std::errc::invalid_argument),
+                    "unknown backend '" + std::string(wanted) + "'; choose one of: " + list_names()});
+}
+
+std::expected<choice, setup_error> create_best(const backend_environment& environment) {
+    std::vector<backend_report> refused;
+    for (const mechanism& m : all) {
+        if (!m.automatic) continue;
+        auto made = m.create(environment);
+        if (made) {
+            std::string reason = "best of those that work here";
+            for (const backend_report& r : refused) reason += "; " + r.name + " refused: " + r.why_not;
+            explanation why = explain_choice(**made, std::move(reason), std::move(refused));
+            return choice{std::move(*made), std::move(why)};
+        }
+        if (!is_refusal(made.error().code)) return std::unexpected(std::move(made.error()));
+        refused.push_back(report_refusal(m, made.error()));
+    }
+    return std::unexpected(setup_error{std::make_error_code(std::errc::function_not_supported),
+                                       "no backend works here: " + refused.front().why_not});
+}
+
+}  // namespace
+
+std::span<const mechanism> mechanisms() noexcept { return all; }
+
+std::expected<choice, setup_error> choose_backend(std::string_view wanted, const backend_environment& environment) {
+    if (wanted != "auto") return create_named(wanted, "asked for by name", environment);
+    const char* const from_environment = std::getenv("PENSTOCK_BACKEND");
+    if (from_environment != nullptr && *from_environment != '\0' && std::string_view(from_environment) != "auto") {
+        auto named = create_named(from_environment, "asked for by PENSTOCK_BACKEND", environment);
+        if (!named) named.error().message += " (PENSTOCK_BACKEND)";
+        return named;
+    }
+    return create_best(environment);
+}
+
+}  // namespace detail
+
+std::string explanation::line() const { return chosen + " (" + reason + ")"; }
+
+std::vector<std::string_view> backend_names() {
+    std::vector<std::string_view> names;
+    for (const detail::mechanism& m : detail::mechanisms()) names.push_back(m.name);
+    return names;
+}
+
+std::vector<backend_report> survey_backends(const backend_options& options) {
+    std::vector<backend_report> found;
+    for (const detail::mechanism& m : detail::mechanisms()) {
+        buffer_pool buffers({.count = 16});
+        detail::worker_pool workers(1, 1);
+        auto made = m.create({.options = options, .buffers = buffers, .workers = workers});
+        if (!made) {
+            found.push_back(detail::report_refusal(m, made.error()));
+            continue;
+        }
+        found.push_back({.name = std::string(m.name),
+                         .description = std::string(m.description),
+                         .works = true,
+                         .why_not = {},
+                         .capabilities = (*made)->capabilities()});
+    }
+    return found;
+}
+
+}  // namespace penstock

@@ -1,0 +1,23 @@
+// Choosing a backend by name, or the best that works.
+#pragma once
+
+#include "backend/backend.hpp"
+#include <penstock/explain.hpp>
+
+#include <span>
+
+namespace penstock::detail {
+
+/// Every mechanism of this build, in the order in which `auto` tries them; those that `auto` never takes come last.
+std::span<const mechanism> mechanisms() noexcept;
+
+struct choice {
+    std::unique_ptr<penstock::detail::backend> backend;
+    explanation why;
+};
+
+/// Sets up the backend that `wanted` names. `auto` asks PENSTOCK_BACKEND first, then takes the best that works, going
+/// on only when one is refused (ENOSYS, EPERM, EINVAL), not when memory or descriptors are short.
+std::expected<choice, setup_error> choose_backend(std::string_view wanted, const backend_environment& environment);
+
+}  // namespace penstock::detail

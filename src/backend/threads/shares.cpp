@@ -1,0 +1,78 @@
+#include "backend/threads/shares.hpp"
+
+#include "backend/default_capabilities.hpp"
+
+#include <algorithm>
+
+namespace penstock::detail {
+namespace {
+
+// More threads than this do not make a disk faster.
+constexpr std::uint32_t most_file_threads = 16;
+
+// A blocking call on a thread is not this mechanism's way out, as `offloaded` would say, but its way.
+capability capability_of(op_kind kind) noexcept {
+    switch (share_of(kind)) {
+        case share::none:
+        case share::send: return {support::native, cancellation::prompt, ""};
+        case share::wait:
+            if (kind == op_kind::receive || kind == op_kind::splice) {
+                return {support::emulated, cancellation::prompt,
+                        "a thread waits until there is something, then it is called"};
+            }
+            return {support::native, cancellation::prompt, ""};
+        case share::file: return {support::native, cancellation::at_completion, ""};
+    }
+    return {};
+}
+
+}  // namespace
+
+share share_of(op_kind kind) noexcept {
+    switch (kind) {
+        case op_kind::accept:
+        case op_kind::connect:
+        case op_kind::receive:
+        case op_kind::read:
+        case op_kind::splice: return share::wait;
+        case op_kind::send:
+        case op_kind::write: return share::send;
+        case op_kind::open:
+        case op_kind::read_at:
+        case op_kind::write_at:
+        case op_kind::sync:
+        case op_kind::status: return share::file;
+        case op_kind::nop:
+        case op_kind::socket:
+        case op_kind::bind:
+        case op_kind::listen:
+        case op_kind::shutdown:
+        case op_kind::name:
+        case op_kind::option:
+        case op_kind::close:
+        case op_kind::adopt:
+        case op_kind::pipe:
+        case op_kind::signals: return share::none;
+    }
+    return share::none;
+}
+
+share_limits divide(std::uint32_t most_threads) noexcept {
+    const std::uint32_t reserved = std::max(most_threads / 4, 2U);
+    const std::uint32_t files = std::clamp(most_threads / 16, 1U, most_file_threads);
+    share_limits limits{};
+    limits[static_cast<std::size_t>(share::wait)] = most_threads - reserved;
+    limits[static_cast<std::size_t>(share::send)] = reserved - files;
+    limits[static_cast<std::size_t>(share::file)] = files;
+    return limits;
+}
+
+capability_table blocking_capabilities(const backend_options& options) {
+    capability_table table;
+    for (std::size_t i = 0; i < op_kind_count; ++i) table.of[i] = capability_of(static_cast<op_kind>(i));
+    apply_denied(table, options);
+    table.most_waiting = divide(options.max_threads)[static_cast<std::size_t>(share::wait)];
+    return table;
+}
+
+}  // namespace penstock::detail

@@ -1,0 +1,51 @@
+#include <penstock/result.hpp>
+
+#include <atomic>
+
+namespace penstock {
+namespace {
+
+std::atomic<unsigned> blocked_operations_limit{0};
+
+class category final : public std::error_category {
+  public:
+    const char* name() const noexcept override { return "penstock"; }
+
+    std::string message(int code) const override {
+        switch (static_cast<errc>(code)) {
+            case errc::too_many_blocked_operations:
+                return "too many blocked operations (limit " +
+                       std::to_string(blocked_operations_limit.load(std::memory_order_relaxed)) +
+                       "); raise backend_options::max_threads or use another backend";
+            case errc::queue_full: return "queue full; retry later or raise its limit";
+            case errc::loop_stopped: return "the loop is shutting down";
+            case errc::unexpected_end: return "the peer closed before the message was complete";
+            case errc::signals_not_blocked:
+                return "a signal to await is not blocked; call block_signals() before any thread starts, or name it in "
+                       "runtime_options::signals";
+        }
+        return "unknown penstock error " + std::to_string(code);
+    }
+};
+
+}  // namespace
+
+const std::error_category& penstock_category() noexcept {
+    static const category instance;
+    return instance;
+}
+
+namespace detail {
+
+std::error_code decode(std::int32_t negative) noexcept {
+    const std::int32_t code = -negative;
+    if (code > own_error_base) return make_error_code(static_cast<errc>(code - own_error_base));
+    return {code, std::system_category()};
+}
+
+void note_blocked_operations_limit(unsigned limit) noexcept {
+    blocked_operations_limit.store(limit, std::memory_order_relaxed);
+}
+
+}  // namespace detail
+}  // namespace penstock

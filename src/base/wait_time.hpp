@@ -1,0 +1,29 @@
+// A deadline in the form that the kernel's waiting calls take.
+#pragma once
+
+#include <penstock/time.hpp>
+
+#include <ctime>
+
+namespace penstock::detail {
+
+/// The time left from `now` to `deadline`: zero when it is past, no limit for `never`.
+class wait_time {
+  public:
+    wait_time(time_point now, time_point deadline) noexcept : unlimited_(deadline == never) {
+        if (unlimited_ || deadline <= now) return;
+        const auto left = deadline - now;
+        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
+        left_ = {.tv_sec = seconds.count(), .tv_nsec = (left - seconds).count()};
+    }
+
+    /// For ppoll, epoll_pwait2, io_getevents: null means no limit.
+    const ::timespec* relative() const noexcept { return unlimited_ ? nullptr : &left_; }
+    bool only_polls() const noexcept { return !unlimited_ && left_.tv_sec == 0 && left_.tv_nsec == 0; }
+
+  private:
+    bool unlimited_;
+    ::timespec left_{};
+};
+
+}  // namespace penstock::detail

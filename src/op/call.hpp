@@ -1,0 +1,66 @@
+// The plain system call of every kind of operation, written once. Backends decide when and on which thread to make it.
+#pragma once
+
+#include <penstock/operation.hpp>
+
+#include <sys/uio.h>
+
+#include <cstdint>
+
+namespace penstock::detail {
+
+/// Whether the caller can afford to sleep in the kernel.
+enum class call_mode : std::uint8_t {
+    no_wait,   ///< the loop's thread: what would block answers -EAGAIN
+    blocking,  ///< a thread of a pool: sleeps; answers -EINTR when a signal ends the call
+};
+
+/// Where an operation can wait, which is all that a readiness backend needs to know of it.
+enum class wait_side : std::uint8_t { none, read, write, file };
+
+/// `none`: never blocks. `read`, `write`: waits until wait_handle(op) is readable, writable. `file`: sleeps on a disk.
+wait_side waits_on(const operation& op) noexcept;
+
+/// The handle whose readiness the operation waits for; invalid for kinds that wait for none.
+handle wait_handle(const operation& op) noexcept;
+
+/// Makes the operation's call once, for every kind but receive and read, whose buffers are the backend's business.
+/// Sends and writes go on until all is taken or nothing more fits and keep their progress in the operation.
+/// \return the operation's result, or -EAGAIN (no_wait) if it must wait for its side.
+std::int32_t call(operation& op, call_mode mode) noexcept;
+
+/// The call of receive_op and read_op into memory of the caller's choice; result as recv(2), negative -errno.
+std::int32_t call_receive(const receive_op& op, void* memory, std::size_t size, call_mode mode) noexcept;
+
+/// The whole of a receive on the loop's thread: takes a buffer, makes the call, queues what came. -ENOBUFS when the
+/// pool is empty (not an error: park the operation), else as call_receive.
+std::int32_t receive_into_pool(receive_op& op, buffer_pool& pool, call_mode mode) noexcept;
+
+/// Hands a filled buffer to the operation, or gives it back if nothing came. `result` as of call_receive.
+void deliver(receive_op& op, buffer_pool& pool, std::uint16_t buffer, std::int32_t result) noexcept;
+
+/// Notes that `n` more bytes of a send or write were taken. \return whether that was all.
+bool advance(send_op& op, std::size_t n) noexcept;
+
+/// What is left of a send, as at most `most` kernel slices written to `slices`; returns their number. When nothing of
+/// the current slice is done, `*direct` is set to the caller's own array instead and nothing is copied.
+struct slice_view {
+    const ::iovec* data;
+    std::uint32_t count;
+};
+inline constexpr std::uint32_t most_copied_slices = 16;
+slice_view remaining(const send_op& op, ::iovec (&copies)[most_copied_slices]) noexcept;
+
+/// How many slices one call can take; the rest is a short transfer.
+std::uint32_t at_most_iov_max(std::uint32_t count) noexcept;
+
+/// The kernel's view of the caller's slices.
+inline const ::iovec* as_iovec(const io_slice* slices) noexcept { return reinterpret_cast<const ::iovec*>(slices); }
+
+/// Flags of open(2) for a request; O_CLOEXEC is always among them.
+int open_flags(const open_request& request) noexcept;
+
+/// The next step of a connect whose socket became writable: 0, or the error it ended with.
+std::int32_t connect_outcome(handle target) noexcept;
+
+}  // namespace penstock::detail

@@ -1,0 +1,42 @@
+// Descriptors of any sort: closing, taking in, pipes, signals.
+#include "op/families.hpp"
+
+#include <fcntl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+namespace penstock::detail {
+
+std::int32_t call_close(const close_op& op) noexcept {
+    if (op.forget_only) return 0;
+    const std::int32_t r = outcome(::close(op.target.id));
+    return r == -EINTR ? 0 : r;  // Linux has freed the descriptor by then; closing again would hit a stranger's
+}
+
+std::int32_t call_adopt(const adopt_op& op) noexcept {
+    const std::int32_t r = outcome(::fcntl(op.descriptor, F_GETFD));
+    return r < 0 ? r : op.descriptor;
+}
+
+std::int32_t call_pipe(pipe_op& op) noexcept {
+    int ends[2];
+    const std::int32_t r = outcome(::pipe2(ends, O_CLOEXEC | O_NONBLOCK));
+    if (r < 0) return r;
+    op.read_end = {ends[0]};
+    op.write_end = {ends[1]};
+    return 0;
+}
+
+std::int32_t call_signals(const signals_op& op) noexcept {
+    ::sigset_t set;
+    ::sigemptyset(&set);
+    for (int number = 1; number <= 64; ++number) {
+        if ((op.mask >> (number - 1) & 1) != 0) ::sigaddset(&set, number);
+    }
+    return outcome(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+}  // namespace penstock::detail

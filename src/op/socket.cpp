@@ -1,0 +1,139 @@
+// Sockets: creating, naming, listening, accepting, connecting, options.
+#include <sys/socket.h>
+
+#include "op/families.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+
+#include <cerrno>
+
+namespace penstock::detail {
+namespace {
+
+int kernel_family(address_family family) noexcept {
+    switch (family) {
+        case address_family::ipv4: return AF_INET;
+        case address_family::ipv6: return AF_INET6;
+        case address_family::unix_path: return AF_UNIX;
+        case address_family::none: break;
+    }
+    return AF_UNSPEC;
+}
+
+// Only the blocking model wants sockets that sleep; everywhere else a call that would block must say so.
+int creation_flags(call_mode mode) noexcept {
+    return mode == call_mode::blocking ? SOCK_CLOEXEC : SOCK_CLOEXEC | SOCK_NONBLOCK;
+}
+
+const ::sockaddr* kernel_address(const endpoint& e) noexcept { return reinterpret_cast<const ::sockaddr*>(e.raw()); }
+
+int kernel_side(shutdown_side side) noexcept {
+    switch (side) {
+        case shutdown_side::receive: return SHUT_RD;
+        case shutdown_side::send: return SHUT_WR;
+        case shutdown_side::both: return SHUT_RDWR;
+    }
+    return SHUT_RDWR;
+}
+
+// Asked first because a listener of the blocking model would sleep.
+bool has_pending(handle listener) noexcept {
+    ::pollfd entry{.fd = listener.id, .events = POLLIN, .revents = 0};
+    return ::poll(&entry, 1, 0) == 1;
+}
+
+struct option_name {
+    int level;
+    int name;
+};
+
+option_name kernel_option(socket_option option) noexcept {
+    switch (option) {
+        case socket_option::no_delay: return {IPPROTO_TCP, TCP_NODELAY};
+        case socket_option::keep_alive: return {SOL_SOCKET, SO_KEEPALIVE};
+        case socket_option::reuse_address: return {SOL_SOCKET, SO_REUSEADDR};
+        case socket_option::reuse_port: return {SOL_SOCKET, SO_REUSEPORT};
+        case socket_option::ipv6_only: return {IPPROTO_IPV6, IPV6_V6ONLY};
+        case socket_option::send_buffer: return {SOL_SOCKET, SO_SNDBUF};
+        case socket_option::receive_buffer: return {SOL_SOCKET, SO_RCVBUF};
+        case socket_option::linger: return {SOL_SOCKET, SO_LINGER};
+        case socket_option::defer_accept: return {IPPROTO_TCP, TCP_DEFER_ACCEPT};
+        case socket_option::quick_ack: return {IPPROTO_TCP, TCP_QUICKACK};
+        case socket_option::fast_open: return {IPPROTO_TCP, TCP_FASTOPEN};
+        case socket_option::user_timeout: return {IPPROTO_TCP, TCP_USER_TIMEOUT};
+    }
+    return {SOL_SOCKET, 0};
+}
+
+std::int32_t set_linger(const option_op& op, option_name name) noexcept {
+    const ::linger value{.l_onoff = op.value >= 0 ? 1 : 0, .l_linger = op.value >= 0 ? op.value : 0};
+    return outcome(::setsockopt(op.target.id, name.level, name.name, &value, sizeof value));
+}
+
+std::int32_t get_linger(option_op& op, option_name name) noexcept {
+    ::linger value{};
+    ::socklen_t size = sizeof value;
+    const std::int32_t r = outcome(::getsockopt(op.target.id, name.level, name.name, &value, &size));
+    if (r >= 0) op.value = value.l_onoff != 0 ? value.l_linger : -1;
+    return r;
+}
+
+}  // namespace
+
+std::int32_t call_socket(const socket_op& op, call_mode mode) noexcept {
+    const int type = op.type == socket_type::stream ? SOCK_STREAM : SOCK_DGRAM;
+    return outcome(::socket(kernel_family(op.family), type | creation_flags(mode), 0));
+}
+
+std::int32_t call_bind(const bind_op& op) noexcept {
+    return outcome(::bind(op.target.id, kernel_address(op.address), op.address.raw_size()));
+}
+
+std::int32_t call_listen(const listen_op& op) noexcept { return outcome(::listen(op.target.id, op.backlog)); }
+
+std::int32_t call_accept(accept_op& op, call_mode mode) noexcept {
+    if (op.only_pending && !has_pending(op.listener)) return -EAGAIN;
+    const std::int32_t r = outcome(::accept4(op.listener.id, nullptr, nullptr, creation_flags(mode)));
+    if (r < 0) return r;
+    op.accepted.push({r});
+    return 1;
+}
+
+std::int32_t call_connect(const connect_op& op) noexcept {
+    const std::int32_t r = outcome(::connect(op.target.id, kernel_address(op.address), op.address.raw_size()));
+    // A Unix socket whose backlog is full says EAGAIN and never becomes writable; that is a refusal, not a wait.
+    if (r == -EAGAIN) return -ECONNREFUSED;
+    return r == -EINPROGRESS ? -EAGAIN : r;
+}
+
+std::int32_t connect_outcome(handle target) noexcept {
+    int error = 0;
+    ::socklen_t size = sizeof error;
+    const std::int32_t r = outcome(::getsockopt(target.id, SOL_SOCKET, SO_ERROR, &error, &size));
+    return r < 0 ? r : -error;
+}
+
+std::int32_t call_shutdown(const shutdown_op& op) noexcept {
+    return outcome(::shutdown(op.target.id, kernel_side(op.side)));
+}
+
+std::int32_t call_name(name_op& op) noexcept {
+    auto* address = reinterpret_cast<::sockaddr*>(op.address.raw());
+    ::socklen_t size = endpoint::capacity;
+    const std::int32_t r =
+        outcome(op.peer ? ::getpeername(op.target.id, address, &size) : ::getsockname(op.target.id, address, &size));
+    op.address.set_raw_size(r < 0 ? std::uint16_t{0} : static_cast<std::uint16_t>(size));
+    return r;
+}
+
+std::int32_t call_option(option_op& op) noexcept {
+    const option_name name = kernel_option(op.option);
+    if (op.option == socket_option::linger) return op.set ? set_linger(op, name) : get_linger(op, name);
+    ::socklen_t size = sizeof op.value;
+    return outcome(op.set ? ::setsockopt(op.target.id, name.level, name.name, &op.value, size)
+                          : ::getsockopt(op.target.id, name.level, name.name, &op.value, &size));
+}
+
+}  // namespace penstock::detail

@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Where mechanisms are forbidden, by a real seccomp filter: `auto` takes the next one and says why, a name fails."""
+
+import socket
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from programs import (  # noqa: E402
+    SECCOMP_RUN, Cases, Echo, Skip, check, check_complaint, check_equal, example, run, why_not,
+)
+
+# What a refusal looks like in the line that says which backend runs, and why.
+WHY = {
+    "EPERM": "Operation not permitted; a seccomp profile or sysctl forbids it",
+    "ENOSYS": "Function not implemented; this kernel does not have it, or a seccomp profile hides it",
+}
+
+
+def forbidding(error, *calls):
+    return [SECCOMP_RUN, error, ",".join(calls), "--"]
+
+
+def need(*backends):
+    for backend in backends:
+        if reason := why_not(backend):
+            raise Skip(f"{backend} does not work here in the first place: {reason}")
+    if run([*forbidding("EPERM", "io_uring_setup"), "true"]).returncode == 77:
+        raise Skip("this kernel takes no seccomp filter")
+
+
+def echo_once(launcher, env=None):
+    """Starts echo under a launcher, exchanges a message, and returns why it runs on what it runs on."""
+    with Echo(launcher=launcher, env=env) as echo, socket.create_connection(echo.host_and_port, 10) as peer:
+        peer.sendall(b"hello")
+        check_equal(peer.recv(100), b"hello", "the echo")
+        return echo.why
+
+
+def auto_takes_the_next(error):
+    need("io_uring", "epoll")
+    why = echo_once(forbidding(error, "io_uring_setup"))
+    expected = f"epoll: best of those that work here; io_uring refused: io_uring_setup: {WHY[error]}"
+    check_equal(why, expected, "the line of echo")
+
+
+def auto_ends_with_threads(error):
+    """Each refusal is named. (linux_aio can't do without epoll, which no profile forbids.)"""
+    need("io_uring", "epoll", "linux_aio", "threads")
+    why = echo_once(forbidding(error, "io_uring_setup", "epoll_create1", "io_setup"))
+    check(why.startswith("threads: best of those that work here; "), f"the line of echo: {why}")
+    for backend, call in [("io_uring", "io_uring_setup"), ("epoll", "epoll_create1"), ("linux_aio", "io_setup")]:
+        check(f"{backend} refused: {call}: {WHY[error]}" in why, f"{backend} in the line of echo: {why}")
+
+
+def a_name_is_not_replaced(error):
+    """Whoever names a backend gets that one or none: by option, and by environment."""
+    need("io_uring", "epoll", "linux_aio")
+    for backend, call in [("io_uring", "io_uring_setup"), ("epoll", "epoll_create1"), ("linux_aio", "io_setup")]:
+        expected = ["backend ", backend, f" does not work here: {call}: {WHY[error]}"]
+        launcher = forbidding(error, call)
+        check_complaint(run([*launcher, *example("cat", backend=backend)]), 2, "cat: ", *expected)
+        named = run(["env", f"PENSTOCK_BACKEND={backend}", *launcher, *example("cat")])
+        check_complaint(named, 2, "cat: ", *expected, "PENSTOCK_BACKEND")
+
+
+def a_ring_that_is_set_up_but_can_not_be_entered(error):
+    """Some profiles allow the one and forget the other: found by trying, before anything depends on it."""
+    need("io_uring", "epoll")
+    why = echo_once(forbidding(error, "io_uring_enter"))
+    check(why.startswith("epoll: best of those that work here; io_uring refused: "), f"the line of echo: {why}")
+
+
+def a_ring_that_registers_nothing(error):
+    need("io_uring", "epoll")
+    why = echo_once(forbidding(error, "io_uring_register"))
+    check("best of those that work here" in why, f"the line of echo: {why}")
+
+
+def files_go_on(error):
+    """The other examples, on what is left."""
+    need("io_uring", "epoll")
+    launcher = forbidding(error, "io_uring_setup")
+    data = bytes(range(256)) * 1000
+    check_equal(run([*launcher, *example("cat")], input=data).stdout, data, "cat")
+
+
+def main():
+    cases = Cases()
+    for error in WHY:
+        for case in (
+            auto_takes_the_next,
+            auto_ends_with_threads,
+            a_name_is_not_replaced,
+            a_ring_that_is_set_up_but_can_not_be_entered,
+            a_ring_that_registers_nothing,
+            files_go_on,
+        ):
+            cases.run(f"{error}: {case.__name__}", case, error)
+    cases.end()
+
+
+main()

@@ -1,0 +1,140 @@
+#include "support/on_backend.hpp"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <string_view>
+
+namespace penstock::testing {
+namespace {
+
+std::string_view from_environment(const char* name) {
+    const char* const value = std::getenv(name);
+    return value == nullptr ? std::string_view() : value;
+}
+
+const std::vector<backend_report>& survey() {
+    static const std::vector<backend_report> found = survey_backends();
+    return found;
+}
+
+const backend_report* report_of(std::string_view name) {
+    for (const backend_report& report : survey()) {
+        if (report.name == name) return &report;
+    }
+    return nullptr;
+}
+
+bool has_fault(std::string_view name) { return from_environment("PENSTOCK_TEST_FAULT") == name; }
+
+bool fault_is_known() {
+    return from_environment("PENSTOCK_TEST_FAULT").empty() || has_fault("none") || has_fault("tiny_queues");
+}
+
+/// Lets background closes end. By the clock, since the kernel may take its time; it takes none in the usual case.
+task<> let_everything_end() {
+    for (int i = 0; i < 5000; ++i) {
+        const loop_statistics s = current_loop->statistics();
+        if (s.in_flight == 0 && s.records == 0) co_return;
+        if (i < 50) {
+            co_await yield();
+        } else {
+            static_cast<void>(co_await sleep_for(std::chrono::milliseconds(1)));
+        }
+    }
+}
+
+}  // namespace
+
+std::vector<std::string> tested_backends() {
+    std::string_view list = from_environment("PENSTOCK_TEST_BACKENDS");
+    std::vector<std::string> names;
+    if (list.empty()) {
+        for (const std::string_view name : backend_names()) {
+            if (name != "null") names.emplace_back(name);
+        }
+        return names;
+    }
+    while (!list.empty()) {
+        const std::size_t comma = std::min(list.find(','), list.size());
+        names.emplace_back(list.substr(0, comma));
+        list.remove_prefix(std::min(comma + 1, list.size()));
+    }
+    return names;
+}
+
+std::vector<std::string> open_descriptors() {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+        std::error_code gone;  // the directory's own is
+        const std::string target = std::filesystem::read_symlink(entry.path(), gone).string();
+        if (target.find("/proc/") != 0 && !gone) names.push_back(entry.path().filename().string() + " -> " + target);
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+void on_backend::SetUp() {
+    ASSERT_TRUE(fault_is_known()) << "PENSTOCK_TEST_FAULT=" << from_environment("PENSTOCK_TEST_FAULT")
+                                  << " is unknown; choose none or tiny_queues";
+    const backend_report* const report = report_of(backend());
+    ASSERT_NE(report, nullptr) << "PENSTOCK_TEST_BACKENDS names '" << backend() << "', which this build does not have";
+    if (!report->works) GTEST_SKIP() << backend() << " does not work here: " << report->why_not;
+    const auto* const test = ::testing::UnitTest::GetInstance()->current_test_info();
+    open_before_ = open_descriptors();
+    watchdog::instance().start(std::string(test->test_suite_name()) + "." + test->name());
+}
+
+void on_backend::TearDown() {
+    watchdog::instance().stop();
+    const backend_report* const report = report_of(backend());
+    if (report == nullptr || !report->works) return;
+    EXPECT_EQ(open_descriptors(), open_before_) << "descriptors leak";
+}
+
+const capability_table& on_backend::capabilities() const { return report_of(backend())->capabilities; }
+
+loop_options on_backend::options() const {
+    loop_options wanted;
+    wanted.backend = backend();
+    if (has_fault("tiny_queues")) {
+        wanted.bounds.queue_entries = 2;
+        wanted.bounds.completion_entries = 4;
+        wanted.bounds.aio_slots = 8;
+        wanted.turn_budget = 3;
+        wanted.immediate_budget = 2;
+        wanted.worker_threads = 1;
+        wanted.worker_queue = 2;
+    }
+    return wanted;
+}
+
+std::unique_ptr<loop> on_backend::make_loop(loop_options wanted) const {
+    auto made = loop::create(std::move(wanted));
+    if (made) return std::move(*made);
+    ADD_FAILURE() << made.error().message;
+    return nullptr;
+}
+
+void on_backend::expect_idle(loop& l) {
+    l.run(let_everything_end());
+    const loop_statistics s = l.statistics();
+    const bool idle = s.in_flight == 0 && s.records == 0 && s.waiting_for_space == 0 && s.timers == 0 &&
+                      s.frames.in_use == 0 && s.offloaded == 0;
+    EXPECT_TRUE(idle) << "the loop is not idle:\n" << describe(s);
+}
+
+std::size_t on_backend::scaled(std::size_t wanted, std::size_t waits_each, std::size_t descriptors_each) const {
+    if (const std::uint32_t most = capabilities().most_waiting; most != 0) {
+        wanted = std::min(wanted, (most - 8) / waits_each);
+    }
+    ::rlimit descriptors{};
+    ::getrlimit(RLIMIT_NOFILE, &descriptors);
+    return std::min(wanted, (descriptors.rlim_cur - 100) / descriptors_each);
+}
+
+bool on_backend::full_scale() { return from_environment("PENSTOCK_TEST_SCALE") == "full"; }
+
+}  // namespace penstock::testing

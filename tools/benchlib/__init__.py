@@ -1,0 +1,1 @@
+"""The measuring side of penstock; `tools/bench` is its command line."""

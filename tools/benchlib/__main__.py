@@ -1,0 +1,129 @@
+import argparse
+import os
+import resource
+import sys
+from pathlib import Path
+
+from benchlib import await_cost, echo, idle
+from benchlib.processes import BenchError
+from benchlib.report import Report
+
+ROOT = Path(__file__).resolve().parents[2]
+BACKENDS = ["io_uring", "epoll", "linux_aio", "threads"]
+
+
+def main():
+    options = parse()
+    try:
+        report = {"echo": run_echo, "idle": run_idle, "await": run_await}[options.what](options)
+        if options.json:
+            report.save(options.json)
+    except BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message} (--help tells more)\n")
+
+
+def parse():
+    parser = Parser(prog="tools/bench", description="Measures penstock; never fails because of a figure.")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", type=Path, metavar="FILE", help="write every raw sample and the environment")
+    common.add_argument("--quick", action="store_true", help="a smoke test: the figures mean little")
+    common.add_argument("--bin", type=Path, default=ROOT / "build/release/bin", metavar="DIR", help="where the binaries are")
+    kinds = parser.add_subparsers(dest="what", required=True)
+
+    per_message = kinds.add_parser("echo", parents=[common], help=echo.ABOUT.replace("%", "%%"))
+    per_message.add_argument("--backends", type=backend_list, default=BACKENDS, metavar="A,B")
+    per_message.add_argument("--connections", type=number_list, metavar="N,M")
+    per_message.add_argument("--rounds", type=positive(int), metavar="N", help="pairs")
+    per_message.add_argument("--seconds", type=positive(float), metavar="S", help="of load per side of a pair")
+
+    per_connection = kinds.add_parser("idle", parents=[common], help=idle.ABOUT)
+    per_connection.add_argument("--backends", type=backend_list, default=BACKENDS, metavar="A,B")
+
+    per_await = kinds.add_parser("await", parents=[common], help=await_cost.ABOUT)
+    per_await.add_argument("--rounds", type=positive(int), metavar="N")
+    return parser.parse_args()
+
+
+def run_echo(options):
+    programs = echo.Programs.under(options.bin)
+    require(programs.penstock, programs.bare, programs.load)
+    plan = echo.Plan(
+        backends=options.backends,
+        connections=options.connections or ([32] if options.quick else [32, 256]),
+        rounds=options.rounds or (3 if options.quick else 12),
+        seconds=options.seconds or (0.2 if options.quick else 0.5),
+        traced_messages=2_000 if options.quick else 20_000,
+        traced_rounds=1 if options.quick else 5,
+    )
+    report = Report(ROOT, echo.ABOUT)
+    echo.measure(plan, programs, report)
+    return report
+
+
+def run_idle(options):
+    programs = echo.Programs.under(options.bin)
+    require(programs.penstock, programs.bare, programs.load)
+    raise_descriptor_limit(idle.STEPS[-1] + 100)
+    report = Report(ROOT, idle.ABOUT)
+    idle.measure(options.backends, programs, report)
+    return report
+
+
+def run_await(options):
+    program = options.bin / "bench/await_bench"
+    require(program)
+    report = Report(ROOT, await_cost.ABOUT)
+    await_cost.measure(program, options.rounds or (2 if options.quick else 10), report)
+    return report
+
+
+def require(*programs):
+    for program in programs:
+        if not os.access(program, os.X_OK):
+            raise BenchError(f"{program} is missing: run `tools/build release` first")
+
+
+def raise_descriptor_limit(needed):
+    """For the servers, which inherit it."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise BenchError(f"the hard limit of descriptors is {hard}, {needed} are needed (`ulimit -Hn`)")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def backend_list(text):
+    names = text.split(",")
+    for name in names:
+        if name not in BACKENDS:
+            raise argparse.ArgumentTypeError(f"unknown backend '{name}' (there are {', '.join(BACKENDS)})")
+    return names
+
+
+def number_list(text):
+    return [positive(int)(part) for part in text.split(",")]
+
+
+def positive(kind):
+    def parse_one(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = 0
+        if value <= 0:
+            raise argparse.ArgumentTypeError(f"'{text}' is not a positive number")
+        return value
+
+    return parse_one
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""Memory of connections that have exchanged a message and then wait."""
+
+from contextlib import ExitStack
+
+from benchlib.processes import BenchError, IdleConnections, Server
+from benchlib.report import Figure
+from benchlib.stats import slope
+
+ABOUT = "growth of the server's resident memory per idle connection, each of which has exchanged one message"
+STEPS = (1_000, 10_000)
+
+
+def measure(backends, programs, report):
+    for backend in backends:
+        for side, command in programs.servers(backend).items():
+            name = f"idle.{backend}.rss" if side == "penstock" else f"idle.{backend}.bare_rss"
+            try:
+                points = resident_at_steps(command, programs.load)
+            except BenchError as error:
+                report.remark(f"{name}: {error}")
+                continue
+            samples = [{"connections": count, "bytes": size} for count, size in points]
+            report.add(Figure(name, slope(points[0], points[-1]), "bytes/connection", samples={side: samples}))
+
+
+def resident_at_steps(command, load):
+    """One server to which connections are added, so that only what grows with them is counted."""
+    points = []
+    with ExitStack() as held:
+        server = held.enter_context(Server(command))
+        for count in STEPS:
+            open_already = points[-1][0] if points else 0
+            held.enter_context(IdleConnections(load, server, count - open_already))
+            points.append((count, server.resident_bytes()))
+    return points

@@ -1,0 +1,50 @@
+"""Figures as lines (`name value unit ratio interval`) on the terminal, and with every raw sample as JSON."""
+
+import json
+from dataclasses import asdict, dataclass, field
+
+from benchlib import environment
+from benchlib.processes import BenchError
+from benchlib.stats import Ratio
+
+
+@dataclass
+class Figure:
+    name: str
+    value: float
+    unit: str
+    ratio: Ratio | None = None
+    samples: dict = field(default_factory=dict)
+
+    def line(self):
+        beside = f"{self.ratio.value:.2f} [{self.ratio.low:.2f},{self.ratio.high:.2f}]" if self.ratio else "- -"
+        return f"{self.name} {self.value:.4g} {self.unit} {beside}"
+
+
+class Report:
+    def __init__(self, root, about):
+        self._environment = environment.describe(root)
+        self._figures = []
+        self._remarks = []
+        print(f"# {about}")
+        print(f"# {environment.summary(self._environment)}")
+        print("# name value unit ratio interval", flush=True)
+
+    def add(self, figure):
+        self._figures.append(figure)
+        print(figure.line(), flush=True)
+
+    def remark(self, text):
+        self._remarks.append(text)
+        print(f"# {text}", flush=True)
+
+    def save(self, path):
+        content = {
+            "environment": self._environment,
+            "figures": [asdict(figure) for figure in self._figures],
+            "remarks": self._remarks,
+        }
+        try:
+            path.write_text(json.dumps(content, indent=1) + "\n")
+        except OSError as error:
+            raise BenchError(f"{path}: {error.strerror}") from None

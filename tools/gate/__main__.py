@@ -1,0 +1,78 @@
+"""The gate: style, then builds, then tests per label and preset. Started by ./test.
+
+Never stops at the first failure: what does not depend on it still runs. The last line is the verdict.
+"""
+
+import argparse
+import os
+import sys
+
+import matrix
+import stages
+from console import Console
+from tally import Tally
+
+LABELS = ["style", "unit", "conformance", "integration", "fuzz", "simulation", "bench-smoke"]
+BUDGET_MINUTES = 20  # of the gate on two cores, from a clean clone
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="./test",
+        description="Builds and tests penstock. Without options: the gate, every kind of check at a scale of at "
+        "most 20 minutes. Logs are left in build/test-logs/.",
+    )
+    parser.add_argument(
+        "--full", action="store_true", help="every backend x preset x fault, at full scale, instead of pairs"
+    )
+    parser.add_argument("--only", metavar="LABEL", choices=LABELS, help="one of " + ", ".join(LABELS))
+    parser.add_argument(
+        "--preset",
+        action="append",
+        choices=matrix.PRESETS,
+        help="only this preset (may be repeated); a help while developing, not the gate",
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = parse_options()
+    os.environ["PENSTOCK_TEST_SCALE"] = "full" if options.full else "gate"
+    labels = [options.only] if options.only else LABELS
+    presets = [preset for preset in matrix.PRESETS if preset in (options.preset or matrix.PRESETS)]
+
+    console, tally = Console(), Tally()
+    if "style" in labels:
+        stages.style(console, tally, options.full)
+
+    tested = [label for label in labels if label in ("unit", "conformance", "integration")]
+    built = []
+    if tested or "bench-smoke" in labels:
+        wanted = presets if tested else ["release"]  # a sanitizer distorts what is measured
+        targets = [] if len(labels) > 1 or not tested else tested
+        built = [preset for preset in wanted if stages.build(console, tally, preset, targets)]
+
+    if "unit" in labels:
+        stages.ctest(console, tally, "unit", built)
+    if "conformance" in labels:
+        stages.conformance(console, tally, built, options.full)
+    if "integration" in labels:
+        stages.ctest(console, tally, "integration", built)
+    if "fuzz" in labels:
+        stages.left_out(console, tally, "fuzz", "nothing to fuzz before the HTTP codec exists")
+    if "simulation" in labels:
+        stages.left_out(console, tally, "simulation", "nothing to simulate before the simulated backend exists")
+    if "bench-smoke" in labels and "release" in built:
+        stages.bench_smoke(console, tally)
+
+    console.say("done")
+    if not options.full:
+        tally.leave_out("the full scale of sizes and counts; ./test --full runs it")
+    if not options.only and not options.preset and not options.full and console.elapsed() > BUDGET_MINUTES * 60:
+        tally.note(f"this took {console.clock()}; the gate's budget is {BUDGET_MINUTES} minutes on two cores")
+    print(tally.report(), flush=True)
+    return 1 if tally.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

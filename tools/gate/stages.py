@@ -1,0 +1,135 @@
+"""The stages of the gate. Each counts its cases, shows the log of a failure, and lets the next stage run."""
+
+import os
+import re
+import shutil
+import sys
+
+import matrix
+import style_checks
+from console import LOGS, ROOT, Console
+from tally import Tally, add, read_ctest, read_gtest
+
+MINUTE = 60
+CRASHES_TO_SURVIVE = 3  # per row of the matrix: the cases behind a crash still run
+
+
+def style(console: Console, tally: Tally, full: bool) -> None:
+    console.say("style: clang-format, source tree, clang-tidy")
+    source_tree = [sys.executable, "tests/source_tree/check.py", "--text-only"]
+    checks = [
+        ("clang-format", lambda: style_checks.clang_format(console)),
+        ("source-tree", lambda: console.run("source-tree", source_tree, 2 * MINUTE)),
+        ("clang-tidy", lambda: style_checks.clang_tidy(console, full)),
+    ]
+    if not full:
+        tally.leave_out("clang-tidy over the unit tests; ./test --full has it")
+    for name, check in checks:
+        finished = check()
+        if finished.code == 0:
+            tally.passes()
+        else:
+            tally.fails(f"style {name}")
+            console.show_tail(finished.log, finished.output)
+
+
+def build(console: Console, tally: Tally, preset: str, targets: list[str]) -> bool:
+    console.say(f"build {preset}")
+    command = ["tools/build", preset, *targets]
+    finished = console.run(f"build-{preset}", command, 30 * MINUTE, progress=r"^\[\d+/\d+ \S+\]")
+    if finished.code != 0:
+        tally.fails(f"build {preset}: {finished.how}; its tests did not run")
+        console.show_tail(finished.log, finished.output)
+    return finished.code == 0
+
+
+def ctest(console: Console, tally: Tally, label: str, presets: list[str]) -> None:
+    for preset in presets:
+        console.say(f"{label} {preset}")
+        name = f"{label}-{preset}"
+        junit = LOGS / f"{name}.xml"
+        junit.unlink(missing_ok=True)
+        command = ["ctest", "--test-dir", f"build/{preset}", "-L", f"^{label}$", "--output-on-failure"]
+        # Integration tests measure processes and count connections: one at a time.
+        command += ["--output-junit", junit, "-j", str(os.cpu_count()) if label == "unit" else "1"]
+        finished = console.run(name, command, 20 * MINUTE, progress=r"^ *\d+/\d+ Test +#\d+: \S+")
+        ended = read_ctest(junit) if junit.exists() else {}
+        failed = add(tally, name, ended)
+        if finished.code != 0 and not failed:
+            tally.fails(f"{name}: ctest, {finished.how}")
+        if finished.code != 0:
+            console.show_tail(finished.log, finished.output)
+        if not ended:
+            tally.leave_out(f"{name}: there are no such tests in this tree")
+
+
+def conformance(console: Console, tally: Tally, presets: list[str], full: bool) -> None:
+    every, chosen = matrix.all_rows(), matrix.all_rows() if full else matrix.pairwise_rows()
+    if len(chosen) < len(every):
+        tally.leave_out(f"{len(every) - len(chosen)} of {len(every)} rows backend x preset x fault: pairs suffice")
+    for row in (row for row in chosen if row[1] in presets):
+        if row in matrix.EXCLUDED:
+            tally.skips(f"conformance {' '.join(row)}: {matrix.EXCLUDED[row]}")
+        else:
+            conformance_row(console, tally, row, 60 * MINUTE if full else 10 * MINUTE)
+
+
+def conformance_row(console: Console, tally: Tally, row: matrix.Row, limit: float) -> None:
+    backend, preset, fault = row
+    where = "conformance-" + "-".join(row)
+    console.say(f"conformance {backend} {preset} {fault}")
+    program = ROOT / "build" / preset / "bin" / "conformance_tests"
+    if not program.exists():
+        tally.leave_out(f"{where}: there is no such test program in this tree")
+        return
+    environment = {"PENSTOCK_TEST_BACKENDS": backend, "PENSTOCK_TEST_FAULT": fault}
+    seen: list[str] = []
+    for attempt in range(1 + CRASHES_TO_SURVIVE):
+        name = where + (f"-{attempt}" if attempt else "")
+        command = [program] + (["--gtest_filter=-" + ":".join(seen)] if seen else [])
+        finished = console.run(name, command, limit, progress=r"^\[ RUN +\] \S+", env=environment)
+        ended, running = read_gtest(finished.output)
+        if running:
+            ended[running] = "FAILED"
+        if not add(tally, where, ended) and finished.code != 0:
+            tally.fails(f"{where}: {finished.how} outside of any case")
+        if finished.code != 0:
+            console.say(f"  {where}: {finished.how}" + (f" in {running}" if running else ""))
+            console.show_tail(finished.log, finished.output)
+        if not ended and not seen and finished.code == 0:
+            tally.fails(f"{where}: no case ran")
+        # Only a crash hides what comes after it; a failed case does not, and a hang took all the time there is.
+        if not running or finished.expired:
+            return
+        seen += ended
+
+
+def left_out(console: Console, tally: Tally, label: str, why: str) -> None:
+    console.say(f"{label}: left out, {why}")
+    tally.leave_out(f"{label}: {why}")
+    tally.skipped += 1
+
+
+BENCH_LINE = re.compile(r"^\S+ [-+\d.e]+ \S+ ([-+\d.e]+|-) \S.*$")  # name value unit ratio interval
+
+
+def bench_smoke(console: Console, tally: Tally) -> None:
+    """The measuring programs run and print what they promise. What they measured is not judged here."""
+    if not shutil.which(str(ROOT / "tools" / "bench")):
+        left_out(console, tally, "bench-smoke", "tools/bench is not in this tree")
+        return
+    for benchmark in ("await", "echo"):
+        console.say(f"bench-smoke {benchmark}")
+        name = f"bench-smoke-{benchmark}"
+        command = ["tools/bench", benchmark, "--quick"]
+        finished = console.run(name, command, 5 * MINUTE, progress=".+", stderr_apart=True)
+        lines = [line for line in finished.output.splitlines() if line.strip() and not line.startswith("#")]
+        odd = [line for line in lines if not BENCH_LINE.match(line)]
+        if finished.code == 0 and lines and not odd:
+            tally.passes()
+            continue
+        why = finished.how
+        if finished.code == 0:
+            why = f"not `name value unit ratio interval`: {odd[0] if odd else 'nothing'}"
+        tally.fails(f"{name}: {why}")
+        console.show_tail(finished.log, finished.output)

@@ -1,0 +1,74 @@
+"""clang-format over every C++ file, clang-tidy over src/. Both fail on the first finding; nothing is rewritten."""
+
+import concurrent.futures
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from console import PROGRESS_EVERY, ROOT, Console, Finished
+
+FORMATTED = ["include", "src", "examples", "survey", "bench", "tests", "cmake", "tinygate", "iobench"]
+STAMPS = ROOT / "build" / "tidy"
+
+
+def clang_format(console: Console) -> Finished:
+    files = [str(path) for folder in FORMATTED for path in sorted((ROOT / folder).rglob("*.[ch]pp"))]
+    return console.run("clang-format", ["clang-format-19", "--dry-run", "-Werror", *files], 120)
+
+
+def clang_tidy(console: Console, full: bool) -> Finished:
+    """The flags are those of the preset `asan`: they are clang's, so clang-tidy knows them all."""
+    if not (ROOT / "build" / "asan" / "compile_commands.json").exists():
+        configured = console.run("configure-asan", ["cmake", "--preset", "asan"], 120)
+        if configured.code != 0:
+            return configured
+    STAMPS.mkdir(parents=True, exist_ok=True)
+    sources = sorted(path for path in (ROOT / "src").rglob("*.cpp") if full or not path.stem.endswith("_test"))
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = []
+        shown = console.elapsed()
+        for result in pool.map(lambda source: tidy_one(console, source), sources):
+            results.append(result)
+            if console.elapsed() - shown > PROGRESS_EVERY:
+                shown = console.elapsed()
+                console.say(f"  clang-tidy: {len(results)}/{len(sources)}")
+    failed = [result for result in results if result and result.code != 0]
+    console.say(f"  clang-tidy: {len(sources)} files, {results.count(None)} of them unchanged since they passed")
+    if not failed:
+        return Finished(0, "", STAMPS, False)
+    return Finished(1, "".join(result.output for result in failed), failed[0].log, False)
+
+
+def tidy_one(console: Console, source: Path) -> Finished | None:
+    """A file that passed is not looked at again until it, a header it reaches or the checks change."""
+    name = source.relative_to(ROOT / "src").as_posix().replace("/", ".")
+    stamp, digest = STAMPS / name, digest_of(source)
+    if stamp.exists() and stamp.read_text() == digest:
+        return None
+    command = ["clang-tidy-19", "--quiet", "-p", "build/asan", source]
+    finished = console.run(f"tidy-{name}", command, 300)
+    if finished.code == 0:
+        stamp.write_text(digest)
+        finished.log.unlink()
+    return finished
+
+
+def digest_of(source: Path) -> str:
+    digest = hashlib.sha256((ROOT / ".clang-tidy").read_bytes())
+    for path in sorted(reached_from(source)):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def reached_from(source: Path) -> set[Path]:
+    """The file and the headers of this repository that it includes, directly or not."""
+    reached, left = set(), [source]
+    while left:
+        path = left.pop()
+        if path in reached or not path.exists():
+            continue
+        reached.add(path)
+        for target in re.findall(r'^\s*#\s*include\s*[<"]([^>"]+)', path.read_text(), re.MULTILINE):
+            left += [ROOT / "src" / target, ROOT / "include" / target, ROOT / "tests" / target]
+    return reached

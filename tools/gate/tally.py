@@ -1,0 +1,103 @@
+"""The count of test cases, and how it is read from what GoogleTest and ctest write."""
+
+import collections
+import re
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+
+class Tally:
+    def __init__(self) -> None:
+        self.passed = 0
+        self.failed = 0
+        self.skipped = 0
+        self.failures_: list[str] = []
+        self.reasons_: collections.Counter[str] = collections.Counter()
+        self.left_out_: list[str] = []
+        self.notes_: list[str] = []
+
+    def passes(self) -> None:
+        self.passed += 1
+
+    def fails(self, case: str) -> None:
+        self.failed += 1
+        self.failures_.append(case)
+
+    def skips(self, reason: str) -> None:
+        self.skipped += 1
+        self.reasons_[reason] += 1
+
+    def leave_out(self, what: str) -> None:
+        self.left_out_.append(what)
+
+    def note(self, text: str) -> None:
+        self.notes_.append(text)
+
+    def report(self) -> str:
+        lines = [f"failed: {case}" for case in self.failures_]
+        lines += [f"skipped: {count} x {reason}" for reason, count in self.reasons_.most_common()]
+        lines += [f"left out: {what}" for what in self.left_out_]
+        lines += [f"note: {text}" for text in self.notes_]
+        lines.append(f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped")
+        return "\n".join(lines)
+
+
+# Not only at the start of a line: what a case printed may lack its end of line.
+GTEST_LINE = re.compile(r"\[ +(RUN|OK|FAILED|SKIPPED) +\] ([\w./]+)")
+
+
+def read_gtest(output: str) -> tuple[dict[str, str], str]:
+    """Of a GoogleTest program's output: how each case ended ("OK", "FAILED", or the reason why it was skipped), and
+    the case that was running when the output ended, if any. Text, not GoogleTest's XML: that is written at the
+    end, which a crash does not reach."""
+    ended: dict[str, str] = {}
+    running = ""
+    said: list[str] = []  # by the case that runs
+    for line in output.splitlines():
+        match = GTEST_LINE.search(line)
+        if not match:
+            said.append(line)
+        elif match[1] == "RUN":
+            running, said = match[2], []
+        elif match[2] == running:  # else it is a line of the summary at the end
+            ended[running] = skip_reason("\n".join(said)) if match[1] == "SKIPPED" else match[1]
+            running = ""
+    return ended, running
+
+
+def skip_reason(said: str) -> str:
+    """GoogleTest prints "file:line: Skipped", then the reason; a script prints the reason last."""
+    match = re.search(r": Skipped\n(.*)", said)
+    lines = [match[1]] if match else said.strip().splitlines()
+    return lines[-1].strip() if lines and lines[-1].strip() else "no reason given"
+
+
+def read_ctest(junit: Path) -> dict[str, str]:
+    """Of ctest's JUnit file: how each test ended, as in read_gtest."""
+    ended = {}
+    for case in xml.parse(junit).getroot().iter("testcase"):
+        said = case.findtext("system-out") or ""
+        status = case.get("status")
+        if status == "run":
+            ended[case.get("name")] = "OK"
+        elif status == "disabled":
+            ended[case.get("name")] = "disabled in the source"
+        elif status == "notrun" and case.find("skipped") is not None and "[  SKIPPED ]" in said:
+            ended[case.get("name")] = skip_reason(said)
+        elif status == "notrun" and "SKIP_RETURN_CODE" in (case.find("skipped").get("message") or ""):
+            ended[case.get("name")] = skip_reason(said)
+        else:
+            ended[case.get("name")] = "FAILED"
+    return ended
+
+
+def add(tally: Tally, where: str, ended: dict[str, str]) -> int:
+    """Counts the cases; returns how many failed."""
+    for case, how in ended.items():
+        if how == "OK":
+            tally.passes()
+        elif how == "FAILED":
+            tally.fails(f"{where} {case}")
+        else:
+            tally.skips(how)
+    return sum(how == "FAILED" for how in ended.values())
