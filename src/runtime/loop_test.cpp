@@ -114,7 +114,10 @@ TEST(loop, ends_what_streams_listeners_and_files_were_doing) {
 
 task<> read_until(const fs::file& f, const bool& stop, int& times) {
     std::byte memory[64];
-    for (; !stop; ++times) testing::must(co_await const_cast<fs::file&>(f).read_at(std::span(memory), 0));
+    while (!stop) {
+        testing::must(co_await const_cast<fs::file&>(f).read_at(std::span(memory), 0));
+        ++times;
+    }
 }
 
 // Operations that wait for queue space go before those that come later.
