@@ -134,7 +134,6 @@ TEST_P(wakeups, remote_items_are_never_refused_and_stay_in_order) {
     const watched watching(*l);
     std::vector<std::vector<int>> arrived(producers);
     std::vector<remote_item> items(std::size_t{producers} * each);
-    door_bell bell;
     std::vector<std::thread> threads;
     for (int p = 0; p < producers; ++p) {
         threads.emplace_back([&, p] {

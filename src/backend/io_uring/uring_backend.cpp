@@ -6,6 +6,7 @@
 #include "op/call.hpp"
 
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -89,10 +90,12 @@ backend_statistics uring_backend::statistics() const noexcept {
 submitted uring_backend::submit(operation& op) noexcept {
     op.backend_flags = 0;
     op.scratch[edges] = 0;
+    if (op.kind == op_kind::close) forget_terminal(as<close_op>(op).target);
     return dispatch(op);
 }
 
 submitted uring_backend::dispatch(operation& op) noexcept {
+    if (writes_to_terminal(op)) return submit_polled(op);
     switch (routes_[static_cast<std::size_t>(op.kind)]) {
         case route::ring: return submit_to_ring(op);
         case route::call: return submit_call(op);
@@ -142,7 +145,22 @@ submitted uring_backend::submit_to_ring(operation& op) noexcept {
 
 submitted uring_backend::submit_call(operation& op) noexcept {
     op.result = call(op, call_mode::no_wait);
+    if (op.kind == op_kind::adopt && op.result >= 0 && ::isatty(op.result) == 1) terminals_.push_back(op.result);
     return submitted::completed;
+}
+
+// A terminal's write ignores that it must not wait (n_tty_write() heeds O_NONBLOCK only), so the kernel would put the
+// whole loop to sleep in io_uring_enter() when the terminal takes no more.
+bool uring_backend::writes_to_terminal(const operation& op) const noexcept {
+    if (terminals_.empty() || op.kind != op_kind::write) return false;
+    const std::int32_t fd = static_cast<const send_op&>(op).target.id;
+    return std::find(terminals_.begin(), terminals_.end(), fd) != terminals_.end();
+}
+
+// Once for each time that it was adopted.
+void uring_backend::forget_terminal(handle closed) noexcept {
+    const auto found = std::find(terminals_.begin(), terminals_.end(), closed.id);
+    if (found != terminals_.end()) terminals_.erase(found);
 }
 
 std::int32_t uring_backend::call_now(operation& op) noexcept {

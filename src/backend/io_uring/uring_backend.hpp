@@ -9,6 +9,7 @@
 #include "backend/waker.hpp"
 
 #include <memory>
+#include <vector>
 
 namespace penstock::detail {
 
@@ -55,6 +56,8 @@ class uring_backend final : public backend {
     submitted submit_to_ring(operation& op) noexcept;
     submitted submit_call(operation& op) noexcept;
     submitted submit_polled(operation& op) noexcept;
+    void forget_terminal(handle closed) noexcept;
+    bool writes_to_terminal(const operation& op) const noexcept;
     bool wait_for_readiness(operation& op) noexcept;
     bool must_poll(operation& op, std::int32_t outcome) noexcept;
     std::int32_t call_now(operation& op) noexcept;
@@ -86,6 +89,7 @@ class uring_backend final : public backend {
     capability_table capabilities_;
     const backend_options& options_;
     completions* out_ = nullptr;
+    std::vector<std::int32_t> terminals_;  // adopted ones
     list<operation> parked_;         // receives that wait for a buffer
     list<operation> cancelling_;     // in the ring, and asked to end
     list<operation> resubmissions_;  // operations that go on and wait for one
