@@ -83,13 +83,14 @@ class body_reader {
         failed,
     };
 
-    event take_run(std::string_view in, std::size_t framing) noexcept;
+    event take_run(std::string_view in, std::size_t used) noexcept;
     event next_of_chunks(std::string_view in) noexcept;
-    void step(unsigned char byte) noexcept;
-    void step_size(unsigned char byte) noexcept;
-    void step_extension(unsigned char byte) noexcept;
-    void step_trailer(unsigned char byte) noexcept;
+    void step(char byte) noexcept;
+    void step_size(char byte) noexcept;
+    void step_extension(char byte) noexcept;
+    void step_trailer(char byte) noexcept;
     void end_size_line() noexcept;
+    void go(place to) noexcept { place_ = to; }
     void refuse(std::string_view why) noexcept;
 
     std::uint64_t left_ = 0;      // of the body, or of the current chunk

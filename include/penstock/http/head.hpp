@@ -87,8 +87,8 @@ class request_parser {
     void reset() noexcept;
     /// Reads what has come so far.
     /// \param bytes all that was received since the head's first byte; what follows the head may be in it. Called again
-    /// with the same bytes and more, possibly at another address; no byte is looked at twice. Up to four empty lines
-    /// before the request line belong to the head and are skipped (RFC 9112 2.2).
+    /// with the same bytes and more, possibly at another address; what was examined is not examined again. Up to four
+    /// empty lines before the request line belong to the head and are skipped (RFC 9112 2.2).
     /// \return failed as soon as the bytes can't become a valid head. Once complete or failed, it stays so until
     /// reset().
     progress parse(std::string_view bytes) noexcept;
@@ -100,11 +100,11 @@ class request_parser {
     http::failure failure() const noexcept { return failure_; }
 
   private:
-    enum class place : std::uint8_t { empty_lines, empty_line_end, method, target, version, line_end, fields, over };
+    enum class place : std::uint8_t { empty_lines, method, target, version, line_end, fields };
 
     progress parse_on(std::string_view bytes) noexcept;
     progress refuse(std::uint16_t status, std::string_view what) noexcept;
-    progress read_empty_line(std::string_view bytes) noexcept;
+    progress skip_empty_lines(std::string_view bytes) noexcept;
     progress read_method(std::string_view bytes) noexcept;
     progress read_target(std::string_view bytes) noexcept;
     progress read_version(std::string_view bytes) noexcept;
@@ -113,8 +113,8 @@ class request_parser {
     http::failure understand(std::string_view bytes) noexcept;
 
     head_limits limits_;
-    std::uint32_t position_ = 0;
-    std::uint32_t begin_ = 0;  // of the part that is being read
+    std::size_t position_ = 0;
+    std::size_t begin_ = 0;  // of the part that is being read
     std::uint8_t empty_lines_ = 0;
     place place_ = place::empty_lines;
     progress progress_ = progress::incomplete;
@@ -143,7 +143,7 @@ class response_parser {
     http::failure failure() const noexcept { return failure_; }
 
   private:
-    enum class place : std::uint8_t { version, status, reason, line_end, fields, over };
+    enum class place : std::uint8_t { version, status, reason, line_end, fields };
 
     progress parse_on(std::string_view bytes) noexcept;
     progress refuse(std::string_view what) noexcept;
@@ -155,8 +155,8 @@ class response_parser {
     std::string_view understand(std::string_view bytes) noexcept;
 
     head_limits limits_;
-    std::uint32_t position_ = 0;
-    std::uint32_t begin_ = 0;
+    std::size_t position_ = 0;
+    std::size_t begin_ = 0;
     place place_ = place::version;
     progress progress_ = progress::incomplete;
     http::failure failure_;

@@ -28,7 +28,7 @@ class field_section {
     enum class place : std::uint8_t { line_begin, name, before_value, value, line_end, last_line_end };
 
     progress refuse(std::uint16_t status, std::string_view what) noexcept;
-    progress begin_line(unsigned char first) noexcept;
+    progress begin_line(char first) noexcept;
     progress end_name(std::string_view bytes, std::size_t end) noexcept;
     progress end_value(std::string_view bytes, std::size_t end) noexcept;
 
