@@ -173,7 +173,7 @@ void run_without(op_kind denied, const capability_table& whole, const std::strin
 }  // namespace
 
 int main() {
-    ::alarm(240);  // a program that does not end is one that has failed
+    ::alarm(60);  // a program that does not end is one that has failed
     char folder[] = "/tmp/denied_opcode.XXXXXX";
     if (::mkdtemp(folder) == nullptr) return 1;
     const std::string path = std::string(folder) + "/file";

@@ -95,6 +95,7 @@ submitted uring_backend::submit(operation& op) noexcept {
 }
 
 submitted uring_backend::dispatch(operation& op) noexcept {
+    if (needs_no_entry(op)) return submit_call(op);
     if (writes_to_terminal(op)) return submit_polled(op);
     switch (routes_[static_cast<std::size_t>(op.kind)]) {
         case route::ring: return submit_to_ring(op);
@@ -124,7 +125,6 @@ submitted uring_backend::dispatch(operation& op) noexcept {
 }
 
 submitted uring_backend::submit_to_ring(operation& op) noexcept {
-    if (needs_no_entry(op)) return submit_call(op);
     if ((op.kind == op_kind::send || op.kind == op_kind::write) && as<send_op>(op).count == 0) {
         op.result = 0;
         return submitted::completed;
