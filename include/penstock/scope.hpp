@@ -68,7 +68,8 @@ class scope : detail::task_owner {
 };
 
 /// Runs `body(scope&)`, a callable that returns a task; then cancels what it started and has not ended, and waits for
-/// it. To let the children finish, end the body with `co_await s.join();`.
+/// it. To let the children finish, end the body with `co_await s.join();`. What the children refer to must be outside
+/// of the body: its own variables end with it, while they may still be on their way out.
 ///
 ///     co_await with_scope([&](scope& s) -> task<> {
 ///         s.spawn(pump(a, b));

@@ -1,6 +1,8 @@
 // Which bytes may stand where (RFC 9110 5.6, RFC 3986), and how far a run of them goes. Nothing here asks the locale.
 #pragma once
 
+#include <penstock/http/field.hpp>
+
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -51,6 +53,11 @@ constexpr bool is_blank(char byte) noexcept { return byte == ' ' || byte == '\t'
 constexpr std::size_t end_of_run(byte_class wanted, std::string_view bytes, std::size_t at) noexcept {
     while (at < bytes.size() && is(wanted, bytes[at])) ++at;
     return at;
+}
+
+/// Offsets in a head are below 65536, the most that head_limits allows.
+constexpr text_range range(std::size_t begin, std::size_t end) noexcept {
+    return {static_cast<std::uint16_t>(begin), static_cast<std::uint16_t>(end - begin)};
 }
 
 // --- Eight bytes at a time: most of a head are values and the target -----------------------------------------

@@ -13,10 +13,6 @@ namespace {
 constexpr unsigned most_empty_lines = 4;
 constexpr std::size_t longest_method = 32;  // the longest that is registered has 17
 
-text_range range(std::size_t begin, std::size_t end) noexcept {
-    return {static_cast<std::uint16_t>(begin), static_cast<std::uint16_t>(end - begin)};
-}
-
 }  // namespace
 
 request_parser::request_parser(head_limits limits) noexcept : limits_(limits), fields_(limits.fields) {
@@ -92,7 +88,7 @@ progress request_parser::read_method(std::string_view bytes) noexcept {
     if (position_ >= bytes.size()) return progress::incomplete;
     if (position_ == begin_) return refuse(400, "the request does not begin with a method");
     if (bytes[position_] != ' ') return refuse(400, "no space behind the method");
-    head_.method_text = range(begin_, position_);
+    head_.method_text = detail::range(begin_, position_);
     head_.method = detail::known_method(text(bytes, head_.method_text));
     begin_ = ++position_;
     place_ = place::target;
@@ -107,7 +103,7 @@ progress request_parser::read_target(std::string_view bytes) noexcept {
     if (behind == '\r' || behind == '\n') return refuse(400, "the request line has no version");
     if (behind != ' ') return refuse(400, "invalid byte in the target");
     if (position_ == begin_) return refuse(400, "the target is empty, or two spaces are before it");
-    head_.target = range(begin_, position_);
+    head_.target = detail::range(begin_, position_);
     begin_ = ++position_;
     place_ = place::version;
     return progress::complete;

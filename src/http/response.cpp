@@ -86,7 +86,7 @@ progress response_parser::read_reason(std::string_view bytes) noexcept {
     if (position_ >= bytes.size()) return progress::incomplete;
     if (bytes[position_] == '\n') return refuse("bare LF behind the status line");
     if (bytes[position_] != '\r') return refuse("control character in the reason");
-    head_.reason = {static_cast<std::uint16_t>(begin_), static_cast<std::uint16_t>(position_ - begin_)};
+    head_.reason = detail::range(begin_, position_);
     ++position_;
     place_ = place::line_end;
     return progress::complete;

@@ -42,10 +42,6 @@ bool is_name(std::string_view host) noexcept {
     return true;
 }
 
-text_range part(text_range whole, std::size_t from, std::size_t to) noexcept {
-    return {static_cast<std::uint16_t>(whole.begin + from), static_cast<std::uint16_t>(to - from)};
-}
-
 std::string_view split_absolute(std::string_view target, request_head& head) noexcept {
     const std::size_t colon = target.find(':');
     const std::string_view scheme = target.substr(0, colon);
@@ -58,9 +54,10 @@ std::string_view split_absolute(std::string_view target, request_head& head) noe
     const std::string_view authority = target.substr(begin, end - begin);
     if (authority.contains('@')) return "the target has a user name";
     if (!is_authority(authority, port::optional)) return "the target has an invalid authority";
-    head.scheme = part(head.target, 0, colon);
-    head.authority = part(head.target, begin, end);
-    head.path_and_query = part(head.target, end, target.size());
+    const std::size_t origin = head.target.begin;
+    head.scheme = range(origin, origin + colon);
+    head.authority = range(origin + begin, origin + end);
+    head.path_and_query = range(origin + end, head.target.end());
     return {};
 }
 

@@ -44,9 +44,9 @@ task<> tick(int& ticks) {
 template <class Send>
 task<std::string> receive_while_ticking(adopted& from, Send send) {
     std::string got;
+    int ticks = 0;  // not in the scope's body, which ends before its tasks do
+    std::optional<result<lease>> received;
     co_await with_scope([&](scope& s) -> task<> {
-        int ticks = 0;
-        std::optional<result<lease>> received;
         spawn(s, tick(ticks));
         spawn(s, keep(receive_from(from), received));
         co_await until([&] { return ticks >= 5; });
@@ -81,8 +81,8 @@ TEST_P(adopting, writing_to_a_pipe_in_blocking_mode) {
         auto input = must(co_await adopt(pipe.output.release()));
         auto output = must(co_await adopt(pipe.input.release()));
         std::optional<result<void>> sent;
+        int ticks = 0;
         co_await with_scope([&](scope& s) -> task<> {
-            int ticks = 0;
             spawn(s, tick(ticks));
             spawn(s, keep(send_to(output, text), sent));
             co_await until([&] { return ticks >= 5; });  // the pipe is full by then, and nobody reads

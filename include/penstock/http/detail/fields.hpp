@@ -28,9 +28,10 @@ class field_section {
     enum class place : std::uint8_t { line_begin, name, before_value, value, line_end, last_line_end };
 
     progress refuse(std::uint16_t status, std::string_view what) noexcept;
-    progress begin_line(char first) noexcept;
-    progress end_name(std::string_view bytes, std::size_t end) noexcept;
-    progress end_value(std::string_view bytes, std::size_t end) noexcept;
+    progress refuse_line(char first) noexcept;
+    progress refuse_name(char behind) noexcept;
+    progress refuse_value(char behind) noexcept;
+    void take_value(std::string_view bytes, std::size_t begin, std::size_t end) noexcept;
 
     std::array<field, most_fields> fields_;
     std::uint16_t count_ = 0;
