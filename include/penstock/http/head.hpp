@@ -13,6 +13,7 @@
 namespace penstock::http {
 
 /// The methods of RFC 9110 9.3 and PATCH. Methods are case-sensitive: `get` is `other`.
+// NOLINTNEXTLINE(readability-identifier-naming): `delete` is a keyword
 enum class method : std::uint8_t { get, head, post, put, delete_, connect, options, trace, patch, other };
 
 /// RFC 9110 9.2.1: asks for nothing to be changed.
