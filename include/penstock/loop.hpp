@@ -132,6 +132,8 @@ class loop {
     void note_descriptor_freed() noexcept;
     void await_descriptor(detail::descriptor_waiter& waiter) noexcept;
     void cancel_timer(detail::descriptor_waiter& waiter) noexcept;
+    /// Where layers above count what only they can see.
+    loop_statistics& figures() noexcept;
     detail::loop_core& core() noexcept { return *core_; }
 
   private:

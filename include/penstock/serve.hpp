@@ -78,6 +78,7 @@ class session_set : protected receive_waiter {
         template <class Promise>
         bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
             if (h.promise().cancel->requested()) return false;
+            ++current_loop->figures().connection_waits;
             in.waits_for_room_ = h;
             node.self = &in;
             node.fire = [](cancel_node& n) noexcept { static_cast<link&>(n).self->wake_for_room(); };

@@ -11,13 +11,14 @@
 namespace penstock {
 
 struct loop_statistics {
-    std::uint64_t turns = 0;             ///< rounds of deliver, then wait
-    std::uint64_t completions = 0;       ///< final completions and multishot deliveries
-    std::uint64_t immediate = 0;         ///< operations that completed in submit()
-    std::uint64_t resumed = 0;           ///< items run from the ready queue
-    std::uint64_t budget_exhausted = 0;  ///< turns that left ready items for the next (loop_options::turn_budget)
-    duration sampled_turn_time{0};       ///< working time of sampled turns, waiting excluded
-    std::uint64_t sampled_turns = 0;     ///< every 64th turn is timed
+    std::uint64_t turns = 0;               ///< rounds of deliver, then wait
+    std::uint64_t completions = 0;         ///< final completions and multishot deliveries
+    std::uint64_t immediate = 0;           ///< operations that completed in submit()
+    std::uint64_t resumed = 0;             ///< items run from the ready queue
+    std::uint64_t immediate_deferred = 0;  ///< those over a turn's budget for it (loop_options::immediate_budget)
+    std::uint64_t budget_exhausted = 0;    ///< turns that left ready items for the next (loop_options::turn_budget)
+    duration sampled_turn_time{0};         ///< working time of sampled turns, waiting excluded
+    std::uint64_t sampled_turns = 0;       ///< every 64th turn is timed
     duration longest_sampled_turn{0};
     std::size_t timers = 0;               ///< set now
     std::uint32_t in_flight = 0;          ///< operations with the backend now
@@ -28,16 +29,24 @@ struct loop_statistics {
     std::size_t transfer_pipes = 0;       ///< open now, idle ones included (loop_options::transfer_pipes)
     std::uint64_t transfer_pipes_refused = 0;  ///< transfers that had to copy because all were in use
     std::size_t records = 0;                   ///< streams, listeners and other records alive
+    std::uint64_t credit_waits = 0;            ///< receives that waited for a lease to end (stream::set_credit)
+    std::uint64_t accept_pauses = 0;           ///< times accepting paused for lack of descriptors or memory
+    std::uint64_t accept_queue_waits = 0;      ///< times it paused since nobody took what came (listen_options::queue)
+    std::uint64_t connection_waits = 0;        ///< times serve() paused accepting (serve_options::most_connections)
+    std::uint64_t drains_cut = 0;              ///< sessions that serve_options::drain_limit cancelled
+    std::uint64_t busy = 0;                    ///< submissions that the backend had no queue space for
     buffer_pool_statistics buffers;
     detail::frame_statistics frames;
     // From the backend:
-    std::uint64_t enters = 0;      ///< system calls that submit to or wait on the mechanism
-    std::uint64_t parked = 0;      ///< receives that waited for a buffer of the pool
-    std::uint64_t overflows = 0;   ///< completion queue overflows survived
-    std::uint64_t busy = 0;        ///< submissions refused for lack of queue space
-    std::uint32_t offloaded = 0;   ///< operations on the worker pool now
-    unsigned worker_threads = 0;   ///< threads of the worker pool now (loop_options::worker_threads)
-    std::size_t worker_queue = 0;  ///< jobs waiting for one (loop_options::worker_queue)
+    std::uint64_t enters = 0;           ///< system calls that submit to or wait on the mechanism
+    std::uint64_t parked = 0;           ///< receives that waited for a buffer of the pool
+    std::uint64_t overflows = 0;        ///< completion queue overflows survived
+    std::uint64_t slot_waits = 0;       ///< waits that found no request slot of the kernel and took another way
+    std::uint32_t offloaded = 0;        ///< operations on the worker pool now
+    unsigned worker_threads = 0;        ///< threads of the worker pool now (loop_options::worker_threads)
+    std::size_t worker_queue = 0;       ///< jobs waiting for one (loop_options::worker_queue)
+    std::size_t worker_queue_most = 0;  ///< the most that ever waited
+    std::uint64_t worker_refused = 0;   ///< jobs that found the queue full
 };
 
 }  // namespace penstock

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
-#include <new>
 #include <system_error>
 #include <thread>
 
@@ -21,8 +20,9 @@ struct worker_pool::shared_state {
     mutable std::mutex mutex;
     std::condition_variable work_there;
     std::condition_variable thread_ended;
-    std::deque<job*> waiting;
-    std::vector<const char*> running;  // per thread: the name of its job, or null
+    list<job> waiting;
+    std::size_t waiting_count = 0;
+    std::vector<const char*> running;  // per thread that was ever started: the name of its job, or null
     unsigned idle = 0;
     unsigned alive = 0;
     std::size_t high_water = 0;
@@ -39,31 +39,26 @@ worker_pool::~worker_pool() {
 
 bool worker_pool::submit(job& work) noexcept {
     const std::scoped_lock lock(state_->mutex);
-    if (state_->stopping || state_->waiting.size() >= state_->most_queued + state_->idle) {
+    if (state_->stopping || state_->waiting_count >= state_->most_queued + state_->idle) {
         ++state_->refused;
         return false;
     }
-    const bool need_thread = state_->waiting.size() >= state_->idle && state_->alive < state_->most_threads;
+    const bool need_thread = state_->waiting_count >= state_->idle && state_->alive < state_->most_threads;
     if (need_thread && !start_thread() && state_->alive == 0) {
         ++state_->refused;
         return false;
     }
-    try {
-        state_->waiting.push_back(&work);
-    } catch (const std::bad_alloc&) {
-        ++state_->refused;
-        return false;
-    }
-    state_->high_water = std::max(state_->high_water, state_->waiting.size());
+    state_->waiting.push_back(work);
+    state_->high_water = std::max(state_->high_water, ++state_->waiting_count);
     state_->work_there.notify_one();
     return true;
 }
 
 bool worker_pool::withdraw(job& work) noexcept {
     const std::scoped_lock lock(state_->mutex);
-    const auto found = std::find(state_->waiting.begin(), state_->waiting.end(), &work);
-    if (found == state_->waiting.end()) return false;
-    state_->waiting.erase(found);
+    if (!work.linked()) return false;
+    work.unlink();
+    --state_->waiting_count;
     return true;
 }
 
@@ -74,16 +69,16 @@ bool worker_pool::start_thread() noexcept {
     ::sigset_t before;
     ::sigfillset(&all);
     ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = true;
+    const std::size_t slot = state_->running.size();
     try {
         state_->running.push_back(nullptr);
-        std::thread(work, state_, state_->running.size() - 1).detach();
+        std::thread(work, state_, slot).detach();
         ++state_->alive;
     } catch (const std::exception&) {  // no thread, no memory: those that exist do the work
-        started = false;
+        state_->running.resize(slot);
     }
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return started;
+    return state_->running.size() > slot;
 }
 
 void worker_pool::work(std::shared_ptr<shared_state> state, std::size_t slot) {
@@ -93,8 +88,8 @@ void worker_pool::work(std::shared_ptr<shared_state> state, std::size_t slot) {
         state->work_there.wait(lock, [&] { return state->stopping || !state->waiting.empty(); });
         --state->idle;
         if (state->waiting.empty()) break;
-        job* const next = state->waiting.front();
-        state->waiting.pop_front();
+        job* const next = state->waiting.pop_front();
+        --state->waiting_count;
         state->running[slot] = next->name;
         lock.unlock();
         next->run(*next);
@@ -119,10 +114,10 @@ std::vector<std::string> worker_pool::join(duration limit) {
         std::fprintf(stderr, "penstock: abandoning a job that does not end: %s\n", name.c_str());
     }
     // An abandoned thread that comes back after all must not touch them: their owners are gone by then.
-    for (const job* never_begun : state_->waiting) {
+    while (const job* const never_begun = state_->waiting.pop_front()) {
         std::fprintf(stderr, "penstock: dropping a job that waited behind it: %s\n", never_begun->name);
     }
-    state_->waiting.clear();
+    state_->waiting_count = 0;
     return hanging;
 }
 
@@ -130,7 +125,7 @@ worker_statistics worker_pool::statistics() const noexcept {
     const std::scoped_lock lock(state_->mutex);
     return {.threads = state_->alive,
             .busy = state_->alive - state_->idle,
-            .queued = state_->waiting.size(),
+            .queued = state_->waiting_count,
             .most_queued = state_->high_water,
             .refused = state_->refused};
 }

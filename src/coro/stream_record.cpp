@@ -34,6 +34,7 @@ bool stream_record::await_input(receive_waiter& w) noexcept {
     // where a receive goes that completed at once but over its turn's budget.
     if (!has_something() && !armed() && !input.ready && !input.credit.exhausted()) arm();
     if (has_something() && !input.ready) return false;
+    if (!armed() && input.credit.exhausted()) ++home.figures().credit_waits;
     waiter = &w;
     return true;
 }

@@ -71,9 +71,10 @@ void listener_record::arm() noexcept {
 void listener_record::note_outcome() noexcept {
     const bool on_purpose = stopping && incoming.result == -ECANCELED;
     stopping = false;
+    if (incoming.accepted.full() && !on_purpose) ++home.figures().accept_queue_waits;
     if (incoming.result >= 0 || on_purpose || concerns_one_connection(incoming.result)) return;
     if (is_shortage(incoming.result)) {
-        ++pauses;
+        ++home.figures().accept_pauses;
         home.await_descriptor(retry);
         return;
     }

@@ -11,7 +11,11 @@ session_set::session_set(std::size_t most_connections) noexcept : most_(most_con
         static_cast<session_set&>(self).react(connection);
     };
     end_timer_.self = this;
-    end_timer_.fire = [](timer_node& t) noexcept { static_cast<end_timer&>(t).self->cancel_.request(); };
+    end_timer_.fire = [](timer_node& t) noexcept {
+        session_set& self = *static_cast<end_timer&>(t).self;
+        current_loop->figures().drains_cut += self.sessions_;
+        self.cancel_.request();
+    };
     room_item_.self = this;
     room_item_.run = [](ready_item& item) noexcept {
         session_set& self = *static_cast<room_item&>(item).self;

@@ -6,6 +6,7 @@
 #include "runtime/loop_core.hpp"
 
 #include <algorithm>
+#include <bitset>
 #include <cerrno>
 #include <cstdio>
 #include <string>
@@ -113,17 +114,22 @@ void loop_core::take_remote() noexcept {
     }
 }
 
+// Each kind waits in its own order, and for what it needs itself: who waits for a buffer must not hold up who waits for
+// a queue entry, and may well be holding a buffer.
 void loop_core::retry_no_space() noexcept {
     list<operation> again;
     again.take_all(no_space);
+    std::bitset<op_kind_count> refused;
     while (operation* const op = again.pop_front()) {
-        switch (mechanism->submit(*op)) {
+        const auto kind = static_cast<std::size_t>(op->kind);
+        const submitted answer = refused[kind] ? submitted::busy : mechanism->submit(*op);
+        switch (answer) {
             case submitted::completed: done.finish(*op, op->result); break;
             case submitted::queued: op->state = op_state::submitted; break;
             case submitted::busy:
+                refused.set(kind);
                 no_space.push_back(*op);
-                no_space.take_all(again);  // the rest would fare no better, and order is kept
-                return;
+                break;
         }
     }
 }
@@ -220,12 +226,14 @@ bool loop::start(detail::operation& op) noexcept {
                 return false;
             }
             // Enough for this turn: others come first, and this one hears of its result with the next.
+            ++core_->figures.immediate_deferred;
             ++core_->queued;
             core_->done.finish(op, op.result);
             return true;
         case detail::submitted::queued: op.state = detail::op_state::submitted; break;
         case detail::submitted::busy:
             op.state = detail::op_state::no_space;
+            ++core_->figures.busy;
             core_->no_space.push_back(op);
             break;
     }
@@ -301,6 +309,8 @@ void loop::note_descriptor_freed() noexcept {
     }
 }
 
+loop_statistics& loop::figures() noexcept { return core_->figures; }
+
 const explanation& loop::explain() const noexcept { return core_->why; }
 buffer_pool& loop::buffers() noexcept { return core_->buffers; }
 const loop_options& loop::options() const noexcept { return core_->options; }
@@ -322,11 +332,13 @@ loop_statistics loop::statistics() const {
     s.enters = of_backend.enters;
     s.parked = of_backend.parked;
     s.overflows = of_backend.overflows;
-    s.busy = of_backend.busy;
+    s.slot_waits = of_backend.slot_waits;
     s.offloaded = of_backend.offloaded;
     const detail::worker_statistics of_workers = core_->workers.statistics();
     s.worker_threads = of_workers.threads;
     s.worker_queue = of_workers.queued;
+    s.worker_queue_most = of_workers.most_queued;
+    s.worker_refused = of_workers.refused;
     return s;
 }
 

@@ -88,6 +88,7 @@ TEST_P(buffers, a_reader_without_credit_waits_until_a_lease_ends) {
         }
         EXPECT_GE(held.size(), 2U);
         EXPECT_LT(all.size(), text.size());
+        EXPECT_GE(current_loop->statistics().credit_waits, 1U);
         std::optional<result<lease>> next;
         co_await with_scope([&](scope& s) -> task<> {
             spawn(s, keep(receive_from(pair.far), next));

@@ -182,6 +182,7 @@ TEST_P(fairness, the_immediate_budget_bounds_what_completes_without_others_havin
         for (int i = 0; i < 1000; ++i) must(co_await pair.near.local_endpoint());
         const loop_statistics after = current_loop->statistics();
         EXPECT_GE((after.turns - before.turns + 1) * (5 + 10), 1000U);
+        EXPECT_GT(after.immediate_deferred, before.immediate_deferred);
     });
 }
 

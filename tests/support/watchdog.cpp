@@ -94,6 +94,9 @@ std::string describe(const loop_statistics& s) {
     line("parked", s.parked);
     line("overflows", s.overflows);
     line("busy", s.busy);
+    line("credit_waits", s.credit_waits);
+    line("accept_pauses", s.accept_pauses);
+    line("slot_waits", s.slot_waits);
     line("offloaded", s.offloaded);
     line("worker_threads", s.worker_threads);
     line("worker_queue", s.worker_queue);

@@ -4,7 +4,7 @@ import itertools
 
 BACKENDS = ["io_uring", "epoll", "linux_aio", "threads"]  # all that are registered, but `null`
 PRESETS = ["release", "asan", "tsan"]
-FAULTS = ["none"]  # what the tests' own shim does to system calls; the suite reads PENSTOCK_TEST_FAULT
+FAULTS = ["none", "tiny_queues"]  # what the suite is put under; it reads PENSTOCK_TEST_FAULT
 
 Row = tuple[str, str, str]
 

@@ -81,7 +81,6 @@ backend_statistics uring_backend::statistics() const noexcept {
     return {.enters = ring_->enters(),
             .parked = parked_count_,
             .overflows = overflows_,
-            .busy = busy_,
             .offloaded = offload_.under_way()};
 }
 
@@ -131,7 +130,6 @@ submitted uring_backend::submit_to_ring(operation& op) noexcept {
     }
     ::io_uring_sqe* const sqe = sqe_for(&op, for_operation);
     if (sqe == nullptr) {
-        ++busy_;
         return submitted::busy;
     }
     prepare(*sqe, op, headers_[ring_->index_of(sqe)]);
@@ -190,7 +188,6 @@ submitted uring_backend::submit_polled(operation& op) noexcept {
 bool uring_backend::wait_for_readiness(operation& op) noexcept {
     ::io_uring_sqe* const sqe = sqe_for(&op, for_poll);
     if (sqe == nullptr) {
-        ++busy_;
         return false;
     }
     prepare_poll(*sqe, op, op.scratch[edges] != 0);

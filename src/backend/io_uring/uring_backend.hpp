@@ -95,7 +95,6 @@ class uring_backend final : public backend {
     list<operation> resubmissions_;  // operations that go on and wait for one
     std::uint64_t parked_count_ = 0;
     std::uint64_t overflows_ = 0;
-    std::uint64_t busy_ = 0;
     bool cancels_missed_ = false;  // a cancel found no submission entry, or not what it was for
     bool limits_receives_ = false;
     bool waker_armed_ = false;

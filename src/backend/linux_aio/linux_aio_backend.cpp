@@ -75,7 +75,7 @@ std::int32_t linux_aio_backend::start() noexcept {
 backend_statistics linux_aio_backend::statistics() const noexcept {
     backend_statistics s = readiness_backend::statistics();
     s.enters = ring_.calls();
-    s.busy = busy_;
+    s.slot_waits = slot_waits_;
     return s;
 }
 
@@ -230,10 +230,7 @@ submitted linux_aio_backend::submit_file(operation& op) noexcept {
     if (!transfer) return readiness_backend::submit_file(op);
     const std::int32_t fd = as<read_at_op>(op).target.id;
     if (!is_direct(fd, descriptor_notes(descriptors()[fd]))) return readiness_backend::submit_file(op);
-    if (!batch_has_room()) {
-        ++busy_;
-        return submitted::busy;
-    }
+    if (!batch_has_room()) return submitted::busy;
     op.scratch = {};
     describe_file_transfer(batch_.append(), as<read_at_op>(op));
     return submitted::queued;

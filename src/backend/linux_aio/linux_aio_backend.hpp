@@ -73,7 +73,7 @@ class linux_aio_backend final : public readiness_backend {
     waker waker_;
     std::uint64_t wake_count_ = 0;  // where the kernel puts what it reads from the waker
     bool woken_ = false;
-    std::uint64_t busy_ = 0;
+    std::uint64_t slot_waits_ = 0;
     poll_slots polls_;
     std::uint32_t waker_slot_;
     std::uint32_t nested_slot_;

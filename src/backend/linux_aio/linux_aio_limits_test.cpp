@@ -39,6 +39,7 @@ TEST_F(linux_aio_test, sockets_beyond_the_slots_are_watched_all_the_same) {
         }
         for (const auto& op : waiting) ASSERT_EQ(submit(*op), submitted::queued);
     }
+    EXPECT_GT(target->statistics().slot_waits, 0U);
     for (const auto& op : waiting) {
         cancel(*op);
         EXPECT_EQ(finish(*op), -ECANCELED);
