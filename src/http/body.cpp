@@ -100,7 +100,6 @@ void body_reader::step(char byte) noexcept {
 
 void body_reader::step_size(char byte) noexcept {
     if (detail::is(detail::hex_byte, byte)) {
-        if (place_ == place::size_begin) digits_ = 0;
         if (++digits_ > most_digits) return refuse("a chunk size has too many digits");
         if (left_ >> 59 != 0) return refuse("a chunk size is too large");  // beyond 2^63-1 with this digit
         left_ = left_ << 4 | hex_value(byte);
@@ -108,7 +107,6 @@ void body_reader::step_size(char byte) noexcept {
         return;
     }
     if (place_ == place::size_begin) return refuse("a chunk does not begin with a hexadecimal size");
-    framing_ = 0;
     if (byte == '\r') {
         place_ = place::size_line_end;
     } else if (byte == ';') {

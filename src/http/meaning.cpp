@@ -116,10 +116,10 @@ class field_reader {
         said_.body = {body_kind::chunked, 0};
     }
 
+    /// Empty elements are allowed, but count (RFC 9110 5.6.1.2).
     void take_connection(std::string_view list) noexcept {
         while (!list.empty()) {
             const std::string_view option = take_element(list);
-            if (option.empty()) continue;
             if (end_of_run(token_byte, option, 0) != option.size()) return refuse("Connection names no header");
             if (++options_ > most_connection_options) return refuse("too many options in Connection");
             if (same(option, "close")) {

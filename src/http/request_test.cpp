@@ -169,8 +169,8 @@ const good_case good[] = {
       "dropped Proxy-Authenticate=x", "dropped Proxy-Authorization=x", "dropped HTTP2-Settings=x", "field Via=x",
       "field Forwarded=x", "field X-Forwarded-For=x"}},
     {"headers that Connection names",
-     "GET / HTTP/1.1\r\nHost: a\r\nX-B: 1\r\nConnection: x-b,\tX-D\r\nx-B: 2\r\nX-D: 3\r\nX-Bb: 4\r\n\r\n",
-     {"dropped X-B=1", "dropped x-B=2", "dropped X-D=3", "field X-Bb=4", "keep-alive=1"}},
+     "GET / HTTP/1.1\r\nHost: a\r\nX-B: 1\r\nConnection: x-b,\tX-D\r\nx-B: 2\r\nX-D: 3\r\nX-Bb: 4\r\nX-C: 5\r\n\r\n",
+     {"dropped X-B=1", "dropped x-B=2", "dropped X-D=3", "field X-Bb=4", "field X-C=5", "keep-alive=1"}},
     {"headers that Connection names although they are for all",
      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nConnection: host, content-length\r\n\r\nx",
      {"dropped Host=a", "dropped Content-Length=1", "host=a", "body=1"},
@@ -318,9 +318,12 @@ TEST(request, takes_nothing_over_from_the_one_before) {
     ASSERT_EQ(parser.parse(first), progress::complete);
     EXPECT_TRUE(parser.head().upgrade);
     parser.reset();
-    const std::string second = "GET / HTTP/1.0\r\n\r\n";
-    ASSERT_EQ(parser.parse(second), progress::complete);
-    EXPECT_EQ(testing::describe(second, parser.head()), receive_request(second, {}).said);
+    const std::string second = "\r\n\r\n\r\nGET / HTTP/1.0\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\n\r\n";
+    for (int i = 0; i < 2; ++i) {
+        ASSERT_EQ(parser.parse(second), progress::complete);
+        EXPECT_EQ(testing::describe(second, parser.head()), receive_request(second, {}).said);
+        parser.reset();
+    }
 }
 
 TEST(request, knows_the_fields_that_a_proxy_must_know) {

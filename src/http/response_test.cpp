@@ -131,8 +131,8 @@ const std::string bad[] = {
     "HTTP/1.1 200 O\x7fK\r\n\r\n",
     "HTTP/1.1 200 OK\n\r\n",
     "HTTP/1.1 200\n\r\n",
-    "HTTP/1.1 200 OK\rX: y\r\n\r\n",
-    "HTTP/1.1 200\rX: y\r\n\r\n",
+    "HTTP/1.1 200 OK\rXY: z\r\n\r\n",
+    "HTTP/1.1 200\rXY: z\r\n\r\n",
     // headers
     "HTTP/1.1 200 OK\r\n X: y\r\n\r\n",
     "HTTP/1.1 200 OK\r\nX: y\r\n z\r\n\r\n",
