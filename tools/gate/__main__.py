@@ -45,10 +45,12 @@ def main() -> int:
     if "style" in labels:
         stages.style(console, tally, options.full)
 
-    tested = [label for label in labels if label in ("unit", "conformance", "integration")]
+    tested = [label for label in labels if label in ("unit", "conformance", "integration", "fuzz")]
     built = []
     if tested or "bench-smoke" in labels:
         wanted = presets if tested else ["release"]  # a sanitizer distorts what is measured
+        if tested == ["fuzz"]:
+            wanted = [preset for preset in presets if preset == stages.FUZZ_PRESET]
         targets = [] if len(labels) > 1 or not tested else tested
         built = [preset for preset in wanted if stages.build(console, tally, preset, targets)]
 
@@ -59,7 +61,7 @@ def main() -> int:
     if "integration" in labels:
         stages.ctest(console, tally, "integration", built)
     if "fuzz" in labels:
-        stages.left_out(console, tally, "fuzz", "nothing to fuzz before the HTTP codec exists")
+        stages.fuzz(console, tally, built, options.full)
     if "simulation" in labels:
         stages.left_out(console, tally, "simulation", "nothing to simulate before the simulated backend exists")
     if "bench-smoke" in labels and "release" in built:

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import sys
+from pathlib import Path
 
 import matrix
 import style_checks
@@ -108,6 +109,42 @@ def left_out(console: Console, tally: Tally, label: str, why: str) -> None:
     console.say(f"{label}: left out, {why}")
     tally.leave_out(f"{label}: {why}")
     tally.skipped += 1
+
+
+FUZZ_PRESET = "asan"  # where the fuzzers are built: they belong to clang and are of little use without a sanitizer
+
+
+def fuzz(console: Console, tally: Tally, presets: list[str], full: bool) -> None:
+    if FUZZ_PRESET not in presets:
+        left_out(console, tally, "fuzz", f"the preset {FUZZ_PRESET} was not built")
+        return
+    programs = sorted((ROOT / "build" / FUZZ_PRESET / "bin").glob("fuzz_*"))
+    if not programs:
+        tally.leave_out("fuzz: there are no such programs in this tree")
+    for program in programs:
+        fuzz_program(console, tally, program, 10 * MINUTE if full else 20)
+
+
+def fuzz_program(console: Console, tally: Tally, program: Path, seconds: int) -> None:
+    """Seeds are in the tree; what reached something new is kept in build/ and goes on from there the next time."""
+    name = program.name.removeprefix("fuzz_")
+    console.say(f"fuzz {name}: {seconds} s")
+    seeds, words = ROOT / "tests" / "fuzz" / "corpus" / name, ROOT / "tests" / "fuzz" / f"{name}.dict"
+    learned, findings = ROOT / "build" / "fuzz" / name, LOGS / f"fuzz-{name}"
+    for folder in (learned, findings):
+        folder.mkdir(parents=True, exist_ok=True)
+    command = [program, f"-max_total_time={seconds}", "-timeout=10", f"-artifact_prefix={findings}/"]
+    command += [f"-dict={words}"] if words.exists() else []
+    command += [learned] + ([seeds] if seeds.exists() else [])
+    finished = console.run(f"fuzz-{name}", command, seconds + 5 * MINUTE, progress=r"^#\d+\s.*cov: \d+")
+    done = re.search(r"^Done (\d+) runs", finished.output, re.MULTILINE)
+    if finished.code == 0 and done:
+        tally.passes()
+        tally.note(f"fuzz {name}: {int(done[1]):,} inputs in {seconds} s, no finding")
+        return
+    written = re.search(r"Test unit written to (\S+)", finished.output)
+    tally.fails(f"fuzz {name}: {finished.how}" + (f"; `{program.relative_to(ROOT)} {written[1]}`" if written else ""))
+    console.show_tail(finished.log, finished.output)
 
 
 BENCH_LINE = re.compile(r"^\S+ [-+\d.e]+ \S+ ([-+\d.e]+|-) \S.*$")  # name value unit ratio interval
