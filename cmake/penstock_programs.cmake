@@ -8,6 +8,7 @@ foreach(source IN LISTS examples)
 endforeach()
 
 add_subdirectory(${PROJECT_SOURCE_DIR}/bench)
+add_subdirectory(${PROJECT_SOURCE_DIR}/tinygate)
 
 file(GLOB survey CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/survey/*.cpp)
 if(survey)

@@ -22,6 +22,14 @@ struct serve_options {
     std::size_t most_connections = 10'000;
     /// How long sessions may go on once serve() is cancelled. Then they are cancelled, too.
     duration drain_limit{0};
+    /// How long a connection may stay idle before it is closed, to an eighth of it. Zero: for ever.
+    duration idle_limit{0};
+    /// How long idle connections stay open once serve() is cancelled. A client that has sent its next request by then
+    /// is still answered; that the connection will not go on is for the handler to say.
+    duration idle_grace{0};
+    /// Close the listener once serve() is cancelled and the backlog is drained, so that a successor on the same port
+    /// gets every new connection while the old ones end here.
+    bool close_listener = false;
 };
 
 }  // namespace penstock::net
@@ -40,14 +48,15 @@ class session_set : protected receive_waiter {
     /// Waits until there is room for another connection, or cancellation.
     auto room() noexcept { return room_awaiter{*this}; }
 
-    /// Closes idle connections and lets sessions run on until `limit` has passed, then cancels them.
-    void begin_end(duration limit) noexcept;
+    /// Lets sessions run on until options.drain_limit has passed, then cancels them, and closes what is still idle when
+    /// options.idle_grace has passed.
+    void begin_end() noexcept;
 
-    /// Waits until the last session has ended.
+    /// After begin_end(): waits until the last session has ended and the last idle connection is closed.
     auto empty() noexcept {
         struct awaiter {
             session_set& in;
-            bool await_ready() const noexcept { return in.sessions_ == 0; }
+            bool await_ready() const noexcept { return in.all_gone(); }
             void await_suspend(std::coroutine_handle<> h) const noexcept { in.joiner_ = h; }
             void await_resume() const noexcept {}
         };
@@ -55,7 +64,7 @@ class session_set : protected receive_waiter {
     }
 
   protected:
-    explicit session_set(std::size_t most_connections) noexcept;
+    explicit session_set(const net::serve_options& options) noexcept;
     ~session_set();
 
     /// An idle connection has something to say: starts a session on it.
@@ -74,7 +83,7 @@ class session_set : protected receive_waiter {
             session_set* self = nullptr;
         } node{};
 
-        bool await_ready() const noexcept { return in.open_ < in.most_; }
+        bool await_ready() const noexcept { return in.open_ < in.options_.most_connections; }
         template <class Promise>
         bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
             if (h.promise().cancel->requested()) return false;
@@ -87,7 +96,7 @@ class session_set : protected receive_waiter {
         }
         void await_resume() noexcept { node.unlink(); }
     };
-    struct end_timer : timer_node {
+    struct own_timer : timer_node {
         session_set* self = nullptr;
     };
     struct room_item : ready_item {
@@ -97,17 +106,23 @@ class session_set : protected receive_waiter {
     void wait_idle(stream_record& connection) noexcept;
     void react(stream_record& connection) noexcept;
     void close(stream_record& connection) noexcept;
+    void close_idle() noexcept;
+    void sweep_idle() noexcept;
     void wake_for_room() noexcept;
+    bool all_gone() const noexcept { return sessions_ == 0 && idle_.empty(); }
+    void tell_if_all_gone() noexcept;
 
-    const std::size_t most_;
+    const net::serve_options options_;
     std::size_t open_ = 0;
-    list<record> idle_;
+    list<record> idle_;         // the longest idle first
+    std::uint16_t sweeps_ = 0;  // the clock of idle connections, which costs them no system call
     bool ending_ = false;
     std::coroutine_handle<> joiner_;
     std::coroutine_handle<> waits_for_room_;
     room_item room_item_;
     bool room_queued_ = false;
-    end_timer end_timer_;
+    own_timer end_timer_;
+    own_timer idle_timer_;
 };
 
 /// An exception has left a session, where nobody could catch it: says so and ends the program.
@@ -116,8 +131,8 @@ class session_set : protected receive_waiter {
 template <class Handler>
 class session_server final : public session_set {
   public:
-    session_server(std::size_t most_connections, Handler& handler) noexcept
-        : session_set(most_connections), handler_(handler) {}
+    session_server(const net::serve_options& options, Handler& handler) noexcept
+        : session_set(options), handler_(handler) {}
 
   private:
     /// One session under way: the connection, and the task that serves it.
@@ -156,13 +171,13 @@ namespace penstock::net {
 
 /// Accepts connections and calls `handler(stream&)`, which returns a task<after>, at the first bytes of each, and again
 /// at the first bytes after each time it answered after::idle. Runs until cancelled; then it takes what the backlog
-/// holds, closes idle connections, lets sessions run on for options.drain_limit, and returns when all have ended.
-/// The listener stays open. A session should serve what is there and answer after::idle when stream::has_input() is
-/// false, since a session that waits holds a frame.
+/// holds, closes idle connections (options.idle_grace), lets sessions run on for options.drain_limit, and returns when
+/// all have ended. The listener stays open, unless options.close_listener says otherwise. A session should serve what
+/// is there and answer after::idle when stream::has_input() is false, since a session that waits holds a frame.
 /// \return nothing if it was cancelled, or the error of accept() that means the listener is broken.
 template <class Handler>
 task<result<void>> serve(listener& from, serve_options options, Handler handler) {
-    detail::session_server<Handler> sessions(options.most_connections, handler);
+    detail::session_server<Handler> sessions(options, handler);
     std::error_code why;
     while (!why) {
         co_await sessions.room();
@@ -175,8 +190,9 @@ task<result<void>> serve(listener& from, serve_options options, Handler handler)
     }
     if (why == std::errc::operation_canceled) {
         while (auto late = co_await from.drain()) sessions.add(std::move(*late));
+        if (options.close_listener) co_await from.close();
     }
-    sessions.begin_end(options.drain_limit);
+    sessions.begin_end();
     co_await sessions.empty();
     if (why == std::errc::operation_canceled) co_return result<void>{};
     co_return fail(why);

@@ -66,6 +66,13 @@ class stream {
     /// How many received buffers the stream may hold at once, leases and unread together (default 4).
     void set_credit(std::uint16_t leases) noexcept { record_->input.credit.limit = leases; }
 
+    /// True the first time, false ever after: a server that is called again for the same connection can tell.
+    bool first_use() noexcept {
+        if (record_ == nullptr || record_->met) return false;
+        record_->met = true;
+        return true;
+    }
+
     // --- For servers and transfer() ---
     explicit stream(detail::stream_record& record) noexcept : record_(&record) {}
     detail::stream_record* record() const noexcept { return record_; }

@@ -90,7 +90,8 @@ class backend {
     /// Hands what was collected by submit() to the kernel without waiting.
     virtual void flush() noexcept = 0;
     /// Flushes, then waits until something is finished, wake() is called or `deadline` (never: no limit) passes, and
-    /// collects everything that is finished. A deadline at or before `now` only polls.
+    /// collects everything that is finished. A deadline at or before `now` only polls. `now` is the time only where
+    /// the deadline is one, since reading the clock costs: with time_point::min() or never, it is time_point::min().
     virtual void wait(time_point now, time_point deadline, completions& out) noexcept = 0;
     virtual void cancel(operation& op, completions& out) noexcept = 0;
     /// Makes the current or next wait() return soon. Any thread.

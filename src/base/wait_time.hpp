@@ -7,7 +7,8 @@
 
 namespace penstock::detail {
 
-/// The time left from `now` to `deadline`: zero when it is past, no limit for `never`.
+/// The time left from `now` to `deadline`: zero when it is past, no limit for `never`. A deadline that is neither needs
+/// a real `now`.
 class wait_time {
   public:
     wait_time(time_point now, time_point deadline) noexcept : unlimited_(deadline == never) {

@@ -6,16 +6,23 @@ namespace penstock::detail {
 
 void session_threw() noexcept { die(__FILE__, __LINE__, "an exception left a session of serve()"); }
 
-session_set::session_set(std::size_t most_connections) noexcept : most_(most_connections) {
+namespace {
+
+constexpr std::uint32_t sweeps_per_limit = 8;
+
+}  // namespace
+
+session_set::session_set(const net::serve_options& options) noexcept : options_(options) {
     ready = [](receive_waiter& self, stream_record& connection) noexcept {
         static_cast<session_set&>(self).react(connection);
     };
-    end_timer_.self = this;
+    end_timer_.self = idle_timer_.self = this;
     end_timer_.fire = [](timer_node& t) noexcept {
-        session_set& self = *static_cast<end_timer&>(t).self;
+        session_set& self = *static_cast<own_timer&>(t).self;
         current_loop->figures().drains_cut += self.sessions_;
         self.cancel_.request();
     };
+    idle_timer_.fire = [](timer_node& t) noexcept { static_cast<own_timer&>(t).self->sweep_idle(); };
     room_item_.self = this;
     room_item_.run = [](ready_item& item) noexcept {
         session_set& self = *static_cast<room_item&>(item).self;
@@ -27,6 +34,7 @@ session_set::session_set(std::size_t most_connections) noexcept : most_(most_con
 session_set::~session_set() {
     PENSTOCK_CHECK(sessions_ == 0, "serve() was destroyed with sessions under way");
     current_loop->cancel_timer(end_timer_);
+    current_loop->cancel_timer(idle_timer_);
 }
 
 void session_set::add(net::stream accepted) noexcept {
@@ -37,6 +45,10 @@ void session_set::add(net::stream accepted) noexcept {
 void session_set::wait_idle(stream_record& connection) noexcept {
     connection.unlink();  // from the loop's own list: this server ends it
     idle_.push_back(connection);
+    connection.idle_since = sweeps_;
+    if (options_.idle_limit > duration{0} && !idle_timer_.set) {
+        current_loop->set_timer(idle_timer_, later(current_loop->now(), options_.idle_limit / sweeps_per_limit));
+    }
     if (!connection.await_input(*this)) react(connection);
 }
 
@@ -44,6 +56,7 @@ void session_set::react(stream_record& connection) noexcept {
     connection.unlink();
     if (connection.input.received.empty()) {
         close(connection);  // the peer went away, or the network failed: nobody to answer
+        tell_if_all_gone();
     } else {
         start(connection);
     }
@@ -60,7 +73,11 @@ void session_set::ended(net::stream connection, net::after what) noexcept {
     } else {
         wait_idle(*record);
     }
-    if (sessions_ == 0 && joiner_) std::exchange(joiner_, nullptr).resume();
+    tell_if_all_gone();
+}
+
+void session_set::tell_if_all_gone() noexcept {
+    if (all_gone() && joiner_) std::exchange(joiner_, nullptr).resume();
 }
 
 void session_set::close(stream_record& connection) noexcept {
@@ -75,10 +92,36 @@ void session_set::wake_for_room() noexcept {
     current_loop->enqueue(room_item_);
 }
 
-void session_set::begin_end(duration limit) noexcept {
-    ending_ = true;
+// Connections become idle in the order of the list, so the first that is young enough ends the search.
+void session_set::sweep_idle() noexcept {
+    if (ending_) {  // it was the grace that has passed
+        close_idle();
+        tell_if_all_gone();
+        return;
+    }
+    ++sweeps_;
+    while (auto* const oldest = static_cast<stream_record*>(idle_.front())) {
+        if (static_cast<std::uint16_t>(sweeps_ - oldest->idle_since) <= sweeps_per_limit) break;
+        oldest->unlink();
+        close(*oldest);
+    }
+    if (idle_.empty()) return;
+    current_loop->set_timer(idle_timer_, later(current_loop->now(), options_.idle_limit / sweeps_per_limit));
+}
+
+void session_set::close_idle() noexcept {
     while (record* const r = idle_.pop_front()) close(static_cast<stream_record&>(*r));
-    current_loop->set_timer(end_timer_, later(current_loop->now(), limit));
+}
+
+void session_set::begin_end() noexcept {
+    ending_ = true;
+    current_loop->cancel_timer(idle_timer_);
+    if (options_.idle_grace > duration{0}) {
+        current_loop->set_timer(idle_timer_, later(current_loop->now(), options_.idle_grace));
+    } else {
+        close_idle();
+    }
+    current_loop->set_timer(end_timer_, later(current_loop->now(), options_.drain_limit));
 }
 
 }  // namespace penstock::detail

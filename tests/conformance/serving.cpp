@@ -64,13 +64,13 @@ TEST_P(serving, idle_connections_own_neither_frame_nor_buffer) {
             std::vector<net::stream> clients;
             clients.push_back(must(co_await net::connect(where)));
             EXPECT_EQ(co_await ask(clients[0], "hello"), "hello");
-            co_await turns(5);
+            co_await sleep_for(20ms);
             const loop_statistics one = current_loop->statistics();
             for (int i = 1; i < 50; ++i) {
                 clients.push_back(must(co_await net::connect(where)));
                 EXPECT_EQ(co_await ask(clients.back(), "hello"), "hello");
             }
-            co_await turns(5);
+            co_await sleep_for(20ms);
             const loop_statistics fifty = current_loop->statistics();
             // Two records for each, the client's and the server's, are all that is in the arena.
             EXPECT_EQ(fifty.frames.in_use - one.frames.in_use, 2 * 49U);
@@ -126,6 +126,49 @@ TEST_P(serving, sessions_beyond_the_drain_limit_are_cancelled) {
         });
         for (net::stream& c : clients) EXPECT_EQ(co_await receive_to_end(c), "");
         EXPECT_EQ(current_loop->statistics().drains_cut, 5U);
+    });
+}
+
+TEST_P(serving, connections_idle_for_too_long_are_closed_and_others_are_not) {
+    run([]() -> task<> {
+        co_await serve_while({.idle_limit = 160ms}, answer, [](endpoint where) -> task<> {
+            auto quiet = must(co_await net::connect(where));
+            auto busy = must(co_await net::connect(where));
+            EXPECT_EQ(co_await ask(quiet, "hello"), "hello");
+            const time_point began = clock::now();
+            for (int i = 0; i < 20; ++i) {
+                EXPECT_EQ(co_await ask(busy, "hello"), "hello");
+                co_await sleep_for(20ms);
+            }
+            EXPECT_TRUE(must(co_await quiet.receive()).empty());
+            EXPECT_GE(clock::now() - began, 160ms);
+            EXPECT_EQ(co_await ask(busy, "hello"), "hello");
+        });
+    });
+}
+
+TEST_P(serving, a_request_within_the_grace_is_answered_though_serving_has_ended) {
+    run([]() -> task<> {
+        std::optional<net::stream> late;
+        std::optional<net::stream> never;
+        auto door = must(co_await net::listen(endpoint::loopback(0)));
+        const endpoint where = must(co_await door.local_endpoint());
+        co_await with_scope([&](scope& s) -> task<> {
+            s.spawn(net::serve(door, {.drain_limit = 1min, .idle_grace = 500ms, .close_listener = true}, answer));
+            late.emplace(must(co_await net::connect(where)));
+            never.emplace(must(co_await net::connect(where)));
+            EXPECT_EQ(co_await ask(*late, "hello"), "hello");
+            EXPECT_EQ(co_await ask(*never, "hello"), "hello");
+            s.cancel();
+            co_await until([&] { return !door.open(); });
+            co_await sleep_for(20ms);
+            const auto refused = co_await net::connect(where);
+            EXPECT_TRUE(is_error(refused, std::errc::connection_refused));
+            EXPECT_EQ(co_await ask(*late, "and now?"), "and now?");
+            co_await s.join();
+        });
+        EXPECT_EQ(co_await receive_to_end(*late), "");
+        EXPECT_EQ(co_await receive_to_end(*never), "");
     });
 }
 

@@ -164,10 +164,10 @@ TEST_P(wakeups, remote_items_are_never_refused_and_stay_in_order) {
 TEST_P(wakeups, posts_beside_busy_streams) {
     const auto l = make_loop();
     ASSERT_NE(l, nullptr);
+    int ran = 0;  // what is posted last is run last, by expect_idle()
     {
         const watched watching(*l);
         std::atomic<bool> stop{false};
-        int ran = 0;
         std::thread other([&] {
             while (!stop) static_cast<void>(l->post([&] { ++ran; }));
         });

@@ -48,6 +48,8 @@ class list {
 
     T* front() noexcept { return empty() ? nullptr : static_cast<T*>(head_.next_); }
 
+    T* back() noexcept { return empty() ? nullptr : static_cast<T*>(head_.prev_); }
+
     T* pop_front() noexcept {
         T* first = front();
         if (first != nullptr) static_cast<list_hook&>(*first).unlink();

@@ -48,6 +48,8 @@ struct stream_record : record {
     stream_user* writer = nullptr;
     close_waiter* closed_for = nullptr;
     std::int32_t failure = 0;        ///< what receiving ended with
+    std::uint16_t idle_since = 0;    ///< in serve(): on its clock of idle connections
+    bool met : 1 = false;            ///< its user has seen it before (first_use)
     bool ended : 1 = false;          ///< receiving ended: with failure, or in order
     bool shutting : 1 = false;       ///< close has begun
     bool closed : 1 = false;         ///< the handle is closed; only leases keep the record
@@ -202,7 +204,7 @@ class send_awaiter : awaited<Op>, stream_user {
 
   private:
     stream_record* record_;
-    io_slice one_;
+    io_slice one_{};
     bool started_ = false;
 };
 

@@ -82,7 +82,10 @@ backend_statistics linux_aio_backend::statistics() const noexcept {
 // --- The turn -------------------------------------------------------------------------------------------------------
 
 void linux_aio_backend::collect(time_point now, time_point deadline) noexcept {
-    ask_for_signals(now);
+    if (!signals_.empty()) {
+        if (now == time_point::min()) now = clock::now();  // the loop reads the clock for a deadline only
+        ask_for_signals(now);
+    }
     const wait_time limit(now, signals_.limit(deadline));
     for (int round = 0; round < most_rounds; ++round) {
         submit_batch();

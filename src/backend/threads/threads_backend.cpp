@@ -123,6 +123,7 @@ void threads_backend::wait(time_point now, time_point deadline, completions& out
     std::uint32_t rung = bell_.heard();
     retry_parked(out);
     collect(out);
+    if (now == time_point::min() && pool_.next_interrupt() != never) now = clock::now();
     pool_.repeat_interrupts(now);  // also when there is no time to sleep: a busy loop must not delay a cancel
     while (out.empty() && (rung & doorbell::wake) == 0 && now < deadline) {
         ++sleeps_;

@@ -1,0 +1,119 @@
+#include "session/heads.hpp"
+
+#include <penstock/http/write.hpp>
+
+#include <charconv>
+#include <span>
+
+namespace tinygate {
+
+using namespace penstock;
+using http::field_name;
+using http::head_writer;
+
+namespace {
+
+/// Writes a head where it fits: most do at once.
+template <class Write>
+std::string_view written(workspace& memory, std::size_t most, Write write) {
+    head_writer in_place(memory.head);
+    write(in_place);
+    if (in_place.ok()) return in_place.text();
+    memory.large_head.resize(most);
+    head_writer large(memory.large_head);
+    write(large);
+    return large.text();
+}
+
+// Names and values as they came, and what the gate adds; 1 KiB is more than it ever does.
+std::size_t bound(std::string_view bytes) { return 2 * bytes.size() + 1024; }
+
+// Written by the gate itself, or only to be believed from a trusted peer.
+bool is_the_gates_own(field_name id) noexcept {
+    switch (id) {
+        case field_name::host:
+        case field_name::content_length:
+        case field_name::transfer_encoding:
+        case field_name::expect:
+        case field_name::x_forwarded_for:
+        case field_name::x_forwarded_proto:
+        case field_name::x_forwarded_host:
+        case field_name::forwarded: return true;
+        default: return false;
+    }
+}
+
+void write_framing(head_writer& to, const http::framing& body) {
+    switch (body.kind) {
+        case http::body_kind::length: to.raw("Content-Length: ").number(body.length).raw("\r\n"); return;
+        case http::body_kind::chunked: to.raw("Transfer-Encoding: chunked\r\n"); return;
+        case http::body_kind::none:
+        case http::body_kind::until_close: return;
+    }
+}
+
+}  // namespace
+
+std::string_view write_request_head(workspace& memory, const http::request_head& head, std::string_view bytes,
+                                    const client_info& client) {
+    return written(memory, bound(bytes), [&](head_writer& to) {
+        const auto text = [&](http::text_range r) { return http::text(bytes, r); };
+        to.raw(text(head.method_text)).raw(" ").raw(http::path(bytes, head)).raw(http::query(bytes, head));
+        to.raw(" HTTP/1.1\r\nHost: ").raw(text(head.host)).raw("\r\n");
+        for (const http::field& f : head.fields) {
+            if (!f.drop && !is_the_gates_own(f.id)) to.field(text(f.name), text(f.value));
+        }
+        to.field("X-Forwarded-For", client.address()).raw("X-Forwarded-Proto: http\r\n");
+        if (!head.host.empty()) to.field("X-Forwarded-Host", text(head.host));
+        if (head.upgrade) to.raw("Connection: upgrade\r\n").field("Upgrade", text(head.upgrade_to));
+        write_framing(to, head.body);
+        to.end();
+    });
+}
+
+std::string_view write_response_head(workspace& memory, const http::response_head& head, std::string_view bytes,
+                                     response_form form) {
+    return written(memory, bound(bytes), [&](head_writer& to) {
+        const auto text = [&](http::text_range r) { return http::text(bytes, r); };
+        to.raw("HTTP/1.1 ").number(head.status).raw(" ").raw(text(head.reason)).raw("\r\n");
+        for (const http::field& f : head.fields) {
+            if (f.drop || f.id == field_name::content_length || f.id == field_name::transfer_encoding) continue;
+            to.field(text(f.name), text(f.value));
+        }
+        if (form.framing == outgoing_framing::chunked) {
+            to.raw("Transfer-Encoding: chunked\r\n");
+        } else if (head.as_sent.kind == http::body_kind::length && head.status >= 200 && head.status != 204) {
+            write_framing(to, head.as_sent);  // also where no body follows: it is what GET would have had
+        }
+        if (head.upgrade) {
+            to.raw("Connection: upgrade\r\n").field("Upgrade", text(head.upgrade_to));
+        } else if (!form.keeps && head.status >= 200) {
+            to.raw("Connection: close\r\n");
+        } else if (form.old_client && head.status >= 200) {
+            to.raw("Connection: keep-alive\r\n");
+        }
+        to.end();
+    });
+}
+
+std::string_view write_answer(workspace& memory, std::uint16_t status, std::string_view why, bool keeps,
+                              bool with_body) {
+    return written(memory, 1024 + why.size(), [&](head_writer& to) {
+        char digits[4] = {};
+        std::to_chars(digits, digits + 3, status);
+        const std::string_view code(digits, 3);
+        const std::string_view reason = http::reason_phrase(status);
+        // "502 Bad Gateway: why\n"
+        const std::size_t size = code.size() + 1 + reason.size() + (why.empty() ? 0 : 2 + why.size()) + 1;
+        to.raw("HTTP/1.1 ").raw(code).raw(" ").raw(reason).raw("\r\nContent-Type: text/plain\r\nContent-Length: ");
+        to.number(size).raw(keeps ? "\r\n" : "\r\nConnection: close\r\n");
+        if (status == 405) to.raw("Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n");
+        to.end();
+        if (!with_body) return;
+        to.raw(code).raw(" ").raw(reason);
+        if (!why.empty()) to.raw(": ").raw(why);
+        to.raw("\n");
+    });
+}
+
+}  // namespace tinygate

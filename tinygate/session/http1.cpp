@@ -1,0 +1,129 @@
+#include "session/http1.hpp"
+
+#include "session/exchange.hpp"
+#include <penstock/sleep.hpp>
+
+#include <utility>
+
+namespace tinygate {
+
+using namespace penstock;
+
+namespace {
+
+constexpr std::size_t most_lingering = 256 * 1024;  // bytes that are read and dropped after an answer
+
+/// Gives a workspace back.
+class borrowed {
+  public:
+    explicit borrowed(worker& gate) : gate_(gate), space_(gate.borrow_workspace()) {}
+    ~borrowed() { gate_.return_workspace(std::move(space_)); }
+    borrowed(const borrowed&) = delete;
+    borrowed& operator=(const borrowed&) = delete;
+    workspace& operator*() const noexcept { return *space_; }
+
+  private:
+    worker& gate_;
+    std::unique_ptr<workspace> space_;
+};
+
+/// A close with unread input would reset the connection, and the client might never see the answer that it got.
+task<result<void>> read_until_end(net::stream& client) {
+    for (std::size_t dropped = 0; dropped < most_lingering;) {
+        const auto piece = co_await client.receive();
+        if (!piece || piece->empty()) break;
+        dropped += piece->size();
+    }
+    co_return result<void>{};
+}
+
+task<> linger(worker& gate, net::stream& client) {
+    if (!co_await client.shutdown_send()) co_return;
+    static_cast<void>(co_await with_timeout(gate.settings.timeouts.idle_grace, read_until_end(client)));
+}
+
+/// Answers a request that was not understood, or did not come in time.
+task<> answer_bad_request(worker& gate, net::stream& client, workspace& memory, std::uint16_t status,
+                          std::string_view why) {
+    ++gate.figures.refused;
+    static_cast<void>(co_await with_timeout(gate.settings.timeouts.idle_grace,
+                                            client.send(write_answer(memory, status, why, false, true))));
+    co_await linger(gate, client);
+}
+
+void remember_for_log(workspace& memory, std::string_view bytes) {
+    const http::request_head& head = memory.request.head();
+    memory.method.assign(http::text(bytes, head.method_text));
+    memory.host.assign(http::text(bytes, head.host));
+    memory.target.assign(http::text(bytes, head.target));
+}
+
+void log_exchange(worker& gate, const net::stream& client, const workspace& memory, const exchange& done,
+                  time_point began) {
+    gate.log.add({.client = gate.client_of(client).address(),
+                  .method = memory.method,
+                  .target = memory.target,
+                  .host = memory.host,
+                  .upstream = done.upstream(),
+                  .failure = done.failure(),
+                  .status = done.status(),
+                  .received = done.received(),
+                  .sent = done.sent(),
+                  .began = began,
+                  .ended = clock::now()});
+}
+
+/// How the wait for a request's head ended.
+enum class arrival : std::uint8_t { complete, refused, late, gone };
+
+}  // namespace
+
+task<net::after> serve_http1(worker& gate, net::stream& client) {
+    detail::cancel_state* const surroundings = co_await detail::this_cancellation{};
+    if (client.first_use()) co_await gate.meet(client);
+    const borrowed space(gate);
+    workspace& memory = *space;
+    input from_client;
+    do {
+        time_limit limit(gate.clock, surroundings, gate.settings.timeouts.head);
+        co_await detail::run_under{&limit.cancellation()};
+        memory.request.reset();
+        arrival head = arrival::gone;
+        for (;;) {
+            const auto state = memory.request.parse(from_client.view());
+            if (state != http::progress::incomplete) {
+                head = state == http::progress::complete ? arrival::complete : arrival::refused;
+                break;
+            }
+            auto piece = co_await client.receive();
+            if (!piece || piece->empty()) {
+                if (limit.passed()) head = arrival::late;
+                break;
+            }
+            from_client.put(std::move(*piece));
+        }
+        verdict outcome = verdict::close;
+        if (head == arrival::complete) {
+            ++gate.figures.requests;
+            const bool logs = gate.log.enabled();
+            const time_point began = logs ? clock::now() : time_point{};
+            if (logs) remember_for_log(memory, from_client.view());
+            exchange one(gate, client, from_client, memory, limit);
+            outcome = co_await one.run();
+            if (logs) log_exchange(gate, client, memory, one, began);
+        }
+        co_await detail::run_under{surroundings};
+        if (head == arrival::refused) {
+            const http::failure why = memory.request.failure();
+            co_await answer_bad_request(gate, client, memory, why.status, why.what);
+        } else if (head == arrival::late) {
+            co_await answer_bad_request(gate, client, memory, 408, "the request took too long to come");
+        } else if (outcome == verdict::linger) {
+            co_await linger(gate, client);
+        }
+        if (outcome != verdict::next) co_return net::after::close;
+    } while (!from_client.empty() || client.has_input());
+    co_return net::after::idle;
+}
+
+}  // namespace tinygate

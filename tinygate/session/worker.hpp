@@ -1,0 +1,86 @@
+// What the sessions of one loop share.
+#pragma once
+
+#include "admin/access_log.hpp"
+#include "clock/time_limit.hpp"
+#include "config/options.hpp"
+#include "session/relay_batch.hpp"
+#include "upstream/pool.hpp"
+#include <penstock/http/head.hpp>
+#include <penstock/stream.hpp>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tinygate {
+
+/// Who a client's connection belongs to; kept beside the connections, by their handle.
+struct client_info {
+    std::array<char, 48> text{};
+    std::uint8_t size = 0;
+    std::string_view address() const noexcept { return {text.data(), size}; }
+};
+
+/// What an exchange needs while it is under way: parsers and memory for heads. Used again by the next one.
+struct workspace {
+    explicit workspace(penstock::http::head_limits limits) : request(limits), response(limits) {}
+    penstock::http::request_parser request;
+    penstock::http::response_parser response;
+    std::array<char, 2048> head;   // of most messages
+    std::vector<char> large_head;  // of the others
+    relay_batch batch;
+    std::string method;  // for the access log
+    std::string host;
+    std::string target;
+    std::unique_ptr<workspace> next;
+};
+
+/// Counters of one worker.
+struct worker_figures {
+    std::uint64_t requests = 0;
+    std::uint64_t refused = 0;  ///< answered by the gate itself because of the request
+    std::uint64_t failed = 0;   ///< answered by the gate itself because of an upstream
+    std::uint64_t retried = 0;
+    std::uint64_t tunnels = 0;
+};
+
+/// One loop's part of the gate. Belongs to that loop's thread.
+class worker {
+  public:
+    explicit worker(const options& asked) : settings(asked), upstreams(asked, clock), log(asked.bounds.access_log) {}
+
+    const options& settings;
+    ticker clock;
+    upstream_pool upstreams;
+    access_log log;
+    worker_figures figures;
+    /// The end has begun: every answer says that its connection closes.
+    bool draining = false;
+
+    std::unique_ptr<workspace> borrow_workspace() {
+        if (spare_ == nullptr) return std::make_unique<workspace>(settings.bounds.head);
+        auto taken = std::move(spare_);
+        spare_ = std::move(taken->next);
+        return taken;
+    }
+    void return_workspace(std::unique_ptr<workspace> used) noexcept {
+        used->next = std::move(spare_);
+        spare_ = std::move(used);
+    }
+
+    /// What is known of the client behind a stream; filled by meet() once per connection.
+    const client_info& client_of(const penstock::net::stream& s) const noexcept {
+        return clients_[static_cast<std::size_t>(s.name().id)];
+    }
+    penstock::task<> meet(penstock::net::stream& s);
+
+  private:
+    std::unique_ptr<workspace> spare_;
+    std::vector<client_info> clients_;
+};
+
+}  // namespace tinygate
