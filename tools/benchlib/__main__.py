@@ -4,8 +4,8 @@ import resource
 import sys
 from pathlib import Path
 
-from benchlib import await_cost, echo, idle
-from benchlib.processes import BenchError
+from benchlib import await_cost, echo, idle, proxy, wrk
+from benchlib.processes import BenchError, end_all
 from benchlib.report import Report
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -15,7 +15,7 @@ BACKENDS = ["io_uring", "epoll", "linux_aio", "threads"]
 def main():
     options = parse()
     try:
-        report = {"echo": run_echo, "idle": run_idle, "await": run_await}[options.what](options)
+        report = {"echo": run_echo, "idle": run_idle, "await": run_await, "proxy": run_proxy}[options.what](options)
         if options.json:
             report.save(options.json)
     except BenchError as error:
@@ -23,6 +23,8 @@ def main():
         return 2
     except KeyboardInterrupt:
         return 130
+    finally:
+        end_all()
     return 0
 
 
@@ -50,6 +52,17 @@ def parse():
 
     per_await = kinds.add_parser("await", parents=[common], help=await_cost.ABOUT)
     per_await.add_argument("--rounds", type=positive(int), metavar="N")
+
+    per_request = kinds.add_parser(
+        "proxy", parents=[common], help=proxy.ABOUT.replace("%", "%%"), description=proxy.METHOD
+    )
+    per_request.add_argument("--backends", type=backend_list, default=BACKENDS, metavar="A,B", help="of TinyGate")
+    per_request.add_argument(
+        "--case", type=case, action="append", metavar="PATH:CONNECTIONS",
+        help=f"a load; may be repeated (default: {' '.join(proxy.CASES)})",
+    )
+    per_request.add_argument("--rounds", type=positive(int), metavar="N", help="turns of each proxy per case (default 5)")
+    per_request.add_argument("--seconds", type=positive(float), metavar="S", help="of load per turn (default 3)")
     return parser.parse_args()
 
 
@@ -86,6 +99,25 @@ def run_await(options):
     return report
 
 
+def run_proxy(options):
+    require(options.bin / "tinygate", options.bin / "bench/bare_pump")
+    if not wrk.installed():
+        raise BenchError("wrk, which makes the load, is not installed: run `tools/packages ensure`")
+    quick = options.quick
+    plan = proxy.Plan(
+        backends=options.backends,
+        cases=options.case or [proxy.Case.parse(text) for text in (["/:16"] if quick else proxy.CASES)],
+        rounds=options.rounds or (2 if quick else 5),
+        seconds=options.seconds or (0.2 if quick else 3),
+        warm_up=0.1 if quick else 1,
+        traced=(0.1, 0.3) if quick else (0.5, 1.5),
+    )
+    raise_descriptor_limit(4 * max(case.connections for case in plan.cases) + 100)
+    report = Report(ROOT, proxy.ABOUT)
+    proxy.measure(plan, options.bin, report)
+    return report
+
+
 def require(*programs):
     for program in programs:
         if not os.access(program, os.X_OK):
@@ -106,6 +138,13 @@ def backend_list(text):
         if name not in BACKENDS:
             raise argparse.ArgumentTypeError(f"unknown backend '{name}' (there are {', '.join(BACKENDS)})")
     return names
+
+
+def case(text):
+    try:
+        return proxy.Case.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(error) from None
 
 
 def number_list(text):

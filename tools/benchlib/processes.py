@@ -1,5 +1,6 @@
 """Starting, watching and ending the processes that are measured. Only what was started here is ever signalled."""
 
+import ctypes
 import json
 import os
 import re
@@ -9,8 +10,9 @@ import subprocess
 import time
 from pathlib import Path
 
-SERVER_CORE = 0
-LOAD_CORE = 1
+CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORE = CORES[0]
+LOAD_CORE = CORES[min(1, len(CORES) - 1)]  # a machine with one core measures both sides on it
 PRIORITY = -10  # so that neither side of a measurement queues behind whatever else runs here
 PATIENCE = 30.0
 SETTLE = 0.1  # a call is counted when it returns, and an echo can be back before that
@@ -20,17 +22,77 @@ class BenchError(Exception):
     """Something that makes a measurement impossible, told in one line."""
 
 
-def pin(core):
-    """Returns what a child calls before it runs the program. A machine with one core measures both sides on it."""
+def pin(core, priority=PRIORITY):
+    """Returns what a child calls before it runs the program; None: on any core."""
 
     def place():
-        os.sched_setaffinity(0, {core} & os.sched_getaffinity(0) or os.sched_getaffinity(0))
+        if core is not None:
+            os.sched_setaffinity(0, {core} & os.sched_getaffinity(0) or os.sched_getaffinity(0))
         try:
-            os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
+            os.setpriority(os.PRIO_PROCESS, 0, priority)
         except PermissionError:
             pass  # measured all the same, only with more noise
 
     return place
+
+
+STOPPING = {signal.SIGINT, signal.SIGTERM}
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+_started = []
+
+
+def spawn(command, place=pin(None, 0), **options):
+    """Starts a child that does not outlive this process, and that Ctrl-C on the terminal leaves to this process."""
+
+    def prepare():
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        place()
+        for number in STOPPING:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
+    # Blocked, so that no interruption comes between the child's start and our knowing of it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        child = subprocess.Popen(
+            [str(part) for part in command], preexec_fn=prepare, start_new_session=True, **options
+        )
+        _started.append(child)
+    except OSError as error:
+        raise BenchError(f"{command[0]}: {error.strerror}") from None
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return child
+
+
+def end_all():
+    """Ends what is still there of all that was started, whatever interrupted us."""
+    for child in _started:
+        if child.poll() is None:
+            child.terminate()
+    deadline = time.monotonic() + 5
+    for child in _started:
+        try:
+            child.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def family(pid):
+    """The process and all its descendants: nginx works in a child."""
+    found = []
+    left = [pid]
+    while left:
+        one = left.pop()
+        found.append(one)
+        for children in Path(f"/proc/{one}/task").glob("*/children"):
+            try:
+                left += map(int, children.read_text().split())
+            except OSError:
+                continue  # a thread that has just ended
+    return found
 
 
 class Process:
@@ -38,12 +100,9 @@ class Process:
 
     def __init__(self, command, core):
         self.command = [str(part) for part in command]
-        try:
-            self._child = subprocess.Popen(
-                self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=pin(core)
-            )
-        except OSError as error:
-            raise BenchError(f"{self.command[0]}: {error.strerror}") from None
+        self._child = spawn(
+            command, pin(core), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
         self._buffered = b""
 
     def __enter__(self):
@@ -61,6 +120,13 @@ class Process:
     @property
     def pid(self):
         return self._child.pid
+
+    def alive(self):
+        return self._child.poll() is None
+
+    def check_alive(self):
+        if not self.alive():
+            raise BenchError(f"{' '.join(self.command)}: {self._last_words()}")
 
     def tell(self, line):
         self._child.stdin.write(f"{line}\n".encode())
@@ -90,34 +156,48 @@ class Process:
         return complaint[-1] if complaint else f"ended with status {status}"
 
 
-class Server(Process):
-    """An echo server; it picks a free port and says which."""
+class Measured(Process):
+    """A process, on the core for such, whose use of the machine is asked for."""
+
+    address = ""
 
     def __init__(self, command):
         super().__init__(command, SERVER_CORE)
         try:
-            said = self.read_line()
-            found = re.match(r"listening on (\S+)", said)
-            if not found:
-                raise BenchError(f"{' '.join(self.command)}: said '{said}' instead of where it listens")
-            self.address = found.group(1)
-        except BenchError:
+            self._await_start()
+        except BaseException:
             self.__exit__()
             raise
+
+    def _await_start(self):
+        """Waits until it listens and fills in `address`, or says why it does not."""
+        said = self.read_line()
+        found = re.match(r"(?:\w+: )?listening on ([^\s,]+)", said)
+        if not found:
+            raise BenchError(f"{' '.join(self.command)}: said '{said}' instead of where it listens")
+        self.said, self.address = said, found.group(1)
 
     def cpu_nanoseconds(self):
         """Of all threads that live now, the kernel's helpers of the process among them."""
         total = 0
-        for schedstat in Path(f"/proc/{self.pid}/task").glob("*/schedstat"):
-            try:
-                total += int(schedstat.read_text().split()[0])
-            except (FileNotFoundError, ProcessLookupError):
-                continue  # a thread that has just ended
+        for pid in family(self.pid):
+            for schedstat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+                try:
+                    total += int(schedstat.read_text().split()[0])
+                except (FileNotFoundError, ProcessLookupError):
+                    continue  # a thread that has just ended
         return total
 
     def resident_bytes(self):
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE).group(1)) * 1024
+        total = 0
+        for pid in family(self.pid):
+            found = re.search(r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+            total += int(found.group(1)) * 1024 if found else 0  # a zombie has none
+        return total
+
+
+class Server(Measured):
+    """A program of ours; it picks a free port and says which."""
 
 
 class Load(Process):
@@ -159,13 +239,12 @@ class SystemCallCount:
 
     def __init__(self, server):
         # -f attaches to every thread there is and follows new ones.
-        command = ["strace", "-f", "-c", "-U", "name,calls", "-p", str(server.pid)]
-        try:
-            self._strace = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=pin(LOAD_CORE))
-        except OSError as error:
-            raise BenchError(f"strace: {error.strerror}") from None
+        processes = family(server.pid)
+        command = ["strace", "-f", "-c", "-U", "name,calls"]
+        command += [word for pid in processes for word in ("-p", pid)]
+        self._strace = spawn(command, pin(LOAD_CORE), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.calls = {}
-        self._wait_until_attached(server.pid)
+        self._wait_until_attached(processes)
 
     def __enter__(self):
         return self
@@ -177,12 +256,14 @@ class SystemCallCount:
         self.calls = {name: int(calls) for name, calls in re.findall(r"^\s*(\w+)\s+(\d+)$", output, re.MULTILINE)}
         self.calls.pop("total", None)
 
-    def _wait_until_attached(self, pid):
-        tasks = {task.name for task in Path(f"/proc/{pid}/task").iterdir()}
+    def _wait_until_attached(self, processes):
+        tasks = {(pid, task.name) for pid in processes for task in Path(f"/proc/{pid}/task").iterdir()}
         deadline = time.monotonic() + PATIENCE
-        while not all(self._is_traced(pid, task) for task in tasks):
+        while not all(self._is_traced(pid, task) for pid, task in tasks):
             if self._strace.poll() is not None or time.monotonic() > deadline:
-                raise BenchError(f"strace can't attach: {self._strace.communicate()[1].decode().strip()}")
+                self._strace.terminate()
+                said = self._strace.communicate()[1].decode().strip().splitlines()
+                raise BenchError(f"strace can't attach: {said[0] if said else 'it took too long'}")
             time.sleep(0.01)
 
     def _is_traced(self, pid, task):

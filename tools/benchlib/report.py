@@ -17,7 +17,10 @@ class Figure:
     samples: dict = field(default_factory=dict)
 
     def line(self):
-        beside = f"{self.ratio.value:.2f} [{self.ratio.low:.2f},{self.ratio.high:.2f}]" if self.ratio else "- -"
+        beside = "- -"
+        if self.ratio:
+            beside = f"{self.ratio.value:.2f} [{self.ratio.low:.2f},{self.ratio.high:.2f}]"
+            beside += " tied" if self.ratio.tied else ""
         return f"{self.name} {self.value:.4g} {self.unit} {beside}"
 
 
