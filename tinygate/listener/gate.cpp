@@ -11,6 +11,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -22,10 +23,30 @@ using namespace penstock;
 
 namespace {
 
+// Only `threads` has a bound of its own on what may wait: 3/4 of this, so some 1,500 clients and as many upstream
+// connections for each worker. Threads are started when needed.
+constexpr std::uint32_t most_threads = 4096;
+
+/// What is left of the bounds where the mechanism lets only so many operations wait: an idle connection is one.
+bounds fitting(bounds wanted, std::size_t listeners) {
+    const std::size_t most = current_loop->explain().capabilities.most_waiting;
+    if (most == 0) return wanted;
+    const std::size_t each = std::max<std::size_t>(1, (most - std::min(most, listeners + 2)) / 2);
+    wanted.connections = std::min(wanted.connections, each);
+    wanted.upstream_idle = std::min(wanted.upstream_idle, each);
+    wanted.upstream_connections = std::min(wanted.upstream_connections, each);
+    return wanted;
+}
+
+options fitting(options asked) {
+    asked.bounds = fitting(asked.bounds, asked.listen.size());
+    return asked;
+}
+
 /// One loop's listeners and sessions. Made, used and destroyed on that loop's thread.
 class station {
   public:
-    explicit station(const options& asked) : settings_(asked), worker_(asked) {}
+    explicit station(const options& asked) : settings_(fitting(asked)), worker_(settings_) {}
 
     /// Binds every address; port 0 is what the station before has got. A Unix path can't be shared, so the first serves
     /// it alone.
@@ -93,7 +114,7 @@ class station {
         if (!ended) outcome = ended;
     }
 
-    const options& settings_;
+    const options settings_;
     worker worker_;
     std::vector<net::listener> listeners_;
     scope* doors_ = nullptr;
@@ -133,8 +154,9 @@ void print_start(const options& asked, const std::vector<endpoint>& bound, runti
 }  // namespace
 
 std::expected<void, setup_error> run_gate(const options& asked) {
-    auto engine =
-        runtime::create({.loops = asked.workers, .loop = {.backend = asked.backend}, .signals = {SIGTERM, SIGINT}});
+    auto engine = runtime::create({.loops = asked.workers,
+                                   .loop = {.backend = asked.backend, .bounds = {.max_threads = most_threads}},
+                                   .signals = {SIGTERM, SIGINT}});
     if (!engine) return std::unexpected(std::move(engine.error()));
     runtime& rt = **engine;
     std::vector<std::unique_ptr<station>> stations(rt.size());
