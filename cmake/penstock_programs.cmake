@@ -7,7 +7,10 @@ foreach(source IN LISTS examples)
   set_target_properties(example_${name} PROPERTIES OUTPUT_NAME ${name})
 endforeach()
 
-add_subdirectory(${PROJECT_SOURCE_DIR}/bench)
+# What measures is of no use with a sanitizer inside.
+if(NOT PENSTOCK_SANITIZE)
+  add_subdirectory(${PROJECT_SOURCE_DIR}/bench)
+endif()
 add_subdirectory(${PROJECT_SOURCE_DIR}/tinygate)
 
 file(GLOB survey CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/survey/*.cpp)

@@ -114,10 +114,12 @@ std::int32_t readiness_backend::call_now(operation& op) noexcept {
 
 std::optional<std::int32_t> readiness_backend::after_attempt(operation& op, descriptor_state& state,
                                                              std::int32_t outcome) noexcept {
-    learn_from(op, state, outcome);
+    const bool stale = (op.backend_flags & readied) != 0;
+    op.backend_flags &= static_cast<std::uint8_t>(~readied);
+    if (!stale) learn_from(op, state, outcome);
     if (outcome == -EAGAIN || outcome == -EINTR) {
         if (op.cancel_requested) return -ECANCELED;
-        return start_waiting(op, state);
+        return stale ? proceed(op, state) : start_waiting(op, state);
     }
     if (outcome == -ENOBUFS && waits_on(op) == wait_side::read && op.kind != op_kind::accept) {
         set_place(op, parked);
@@ -155,7 +157,9 @@ void readiness_backend::on_ready(std::int32_t fd, std::uint32_t generation, read
     const bool ready[2] = {what.readable || what.hang_up, what.writable || what.hang_up};
     for (const direction side : {direction::read, direction::write}) {
         operation* const op = state.at(side);
-        if (op == nullptr || !ready[static_cast<std::size_t>(side)] || place_of(*op) != waiting) continue;
+        if (op == nullptr || !ready[static_cast<std::size_t>(side)]) continue;
+        if (place_of(*op) == attempting) op->backend_flags |= readied;
+        if (place_of(*op) != waiting) continue;
         if (const auto outcome = proceed(*op, state)) conclude(*op, *outcome);
     }
 }

@@ -78,6 +78,9 @@ class readiness_backend : public backend {
     enum place : std::uint8_t { nowhere, waiting, attempting, parked, offloaded };
     static constexpr std::uint8_t place_mask = 0x0f;
     static constexpr std::uint8_t connect_started = 0x10;
+    /// It was reported ready while its attempt was in a batch. Whether that was before or after the kernel carried the
+    /// attempt out is not known, so its "not ready" is not believed.
+    static constexpr std::uint8_t readied = 0x20;
 
     static place place_of(const operation& op) noexcept { return static_cast<place>(op.backend_flags & place_mask); }
     static void set_place(operation& op, place p) noexcept {

@@ -13,6 +13,8 @@ namespace {
 using fairness = on_backend;
 PENSTOCK_ON_EVERY_BACKEND(fairness);
 
+// Without optimisation each transfer is a call; every 64th goes through the ready queue all the same.
+constexpr std::size_t most_stack = is_sanitized ? 4U << 20 : 64U << 10;
 constexpr int million = is_sanitized ? 100'000 : 1'000'000;
 
 task<int> immediate(int value) { co_return value; }
@@ -54,7 +56,7 @@ TEST_P(fairness, a_million_tasks_that_end_at_once) {
                 depth.note();
             }
             EXPECT_GE(sum, million);
-            EXPECT_LT(depth.deepest(), 64U * 1024);
+            EXPECT_LT(depth.deepest(), most_stack);
             EXPECT_GT(ticks, 0);
         });
     });
@@ -71,7 +73,7 @@ TEST_P(fairness, a_million_operations_that_end_at_once) {
                 must(co_await pair.near.get_option(net::socket_option::no_delay));
                 depth.note();
             }
-            EXPECT_LT(depth.deepest(), 64U * 1024);
+            EXPECT_LT(depth.deepest(), most_stack);
             EXPECT_GT(ticks, 0);
         });
     });
