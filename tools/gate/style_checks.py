@@ -1,4 +1,4 @@
-"""clang-format over every C++ file, clang-tidy over src/. Both fail on the first finding; nothing is rewritten."""
+"""clang-format over every C++ file, clang-tidy over src/ and tinygate/. Both fail on the first finding; nothing is rewritten."""
 
 import concurrent.futures
 import hashlib
@@ -9,6 +9,7 @@ from pathlib import Path
 from console import PROGRESS_EVERY, ROOT, Console, Finished
 
 FORMATTED = ["include", "src", "examples", "survey", "bench", "tests", "cmake", "tinygate", "iobench"]
+TIDIED = ["src", "tinygate"]
 STAMPS = ROOT / "build" / "tidy"
 
 
@@ -24,7 +25,8 @@ def clang_tidy(console: Console, full: bool) -> Finished:
         if configured.code != 0:
             return configured
     STAMPS.mkdir(parents=True, exist_ok=True)
-    sources = sorted(path for path in (ROOT / "src").rglob("*.cpp") if full or not path.stem.endswith("_test"))
+    found = [path for folder in TIDIED for path in (ROOT / folder).rglob("*.cpp")]
+    sources = sorted(path for path in found if full or not path.stem.endswith("_test"))
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         results = []
         shown = console.elapsed()
@@ -42,7 +44,7 @@ def clang_tidy(console: Console, full: bool) -> Finished:
 
 def tidy_one(console: Console, source: Path) -> Finished | None:
     """A file that passed is not looked at again until it, a header it reaches or the checks change."""
-    name = source.relative_to(ROOT / "src").as_posix().replace("/", ".")
+    name = source.relative_to(ROOT).as_posix().replace("/", ".")
     stamp, digest = STAMPS / name, digest_of(source)
     if stamp.exists() and stamp.read_text() == digest:
         return None
@@ -70,5 +72,5 @@ def reached_from(source: Path) -> set[Path]:
             continue
         reached.add(path)
         for target in re.findall(r'^\s*#\s*include\s*[<"]([^>"]+)', path.read_text(), re.MULTILINE):
-            left += [ROOT / "src" / target, ROOT / "include" / target, ROOT / "tests" / target]
+            left += [ROOT / folder / target for folder in ("src", "include", "tests", "tinygate")]
     return reached

@@ -90,9 +90,9 @@ class uring_backend final : public backend {
     const backend_options& options_;
     completions* out_ = nullptr;
     std::vector<std::int32_t> terminals_;  // adopted ones
-    list<operation> parked_;         // receives that wait for a buffer
-    list<operation> cancelling_;     // in the ring, and asked to end
-    list<operation> resubmissions_;  // operations that go on and wait for one
+    list<operation> parked_;               // receives that wait for a buffer
+    list<operation> cancelling_;           // in the ring, and asked to end
+    list<operation> resubmissions_;        // operations that go on and wait for one
     std::uint64_t parked_count_ = 0;
     std::uint64_t overflows_ = 0;
     bool cancels_missed_ = false;  // a cancel found no submission entry, or not what it was for
