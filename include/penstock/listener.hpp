@@ -46,7 +46,7 @@ struct listener_record : record {
     accept_waiter* waiter = nullptr;
     close_waiter* closed_for = nullptr;
     std::int32_t failure = 0;
-    bool held = false;         ///< a task is in accept(); the handle is not closed before it has left
+    bool held = false;  ///< a task is in accept(); the handle is not closed before it has left
     bool shutting = false;
     bool stopping = false;  ///< the accept under way is being cancelled on purpose
 

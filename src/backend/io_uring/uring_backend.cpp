@@ -78,10 +78,8 @@ uring_backend::~uring_backend() {
 }
 
 backend_statistics uring_backend::statistics() const noexcept {
-    return {.enters = ring_->enters(),
-            .parked = parked_count_,
-            .overflows = overflows_,
-            .offloaded = offload_.under_way()};
+    return {
+        .enters = ring_->enters(), .parked = parked_count_, .overflows = overflows_, .offloaded = offload_.under_way()};
 }
 
 // --- Submitting -------------------------------------------------------------------------------------------------
