@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Iterator, NamedTuple
 
 import self_test
+from forgotten_coroutines import forgotten
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -221,12 +222,20 @@ def rule_file_length(root: Path) -> Iterator[Violation]:
                 yield Violation("file-length", file, LONGEST_FILE + 1, f"{lines} lines; {LONGEST_FILE} are allowed")
 
 
+def rule_forgotten_coroutines(root: Path) -> Iterator[Violation]:
+    for file, text in cpp_files(root, *SOURCE_FOLDERS):
+        for line in forgotten(without_comments(text)):
+            what = "GCC 12 drops this coroutine's body: give the awaited condition a name (see forgotten_coroutines.py)"
+            yield Violation("forgotten-coroutine", file, line, what)
+
+
 TEXT_RULES = [
     rule_include_direction,
     rule_mechanism_headers,
     rule_backend_names,
     rule_public_includes,
     rule_file_length,
+    rule_forgotten_coroutines,
 ]
 COMPILING_RULES = [rule_public_headers_compile]
 

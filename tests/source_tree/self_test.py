@@ -19,7 +19,10 @@ SOUND = {
     "src/runtime/loop.cpp": '#include <penstock/loop.hpp>\n#include "backend/registry.hpp"\n'
     'int threads;\nvoid f() { if (threads == 1) threads = 2; }\n',
     "src/net/stream.hpp": "#pragma once\n",
-    "src/fs/file.cpp": '#include <penstock/loop.hpp>\n',
+    "src/fs/file.cpp": '#include <penstock/loop.hpp>\n'
+    "task<> f() { const bool sent = co_await g(); if (!sent) co_return; h(); }\n"
+    "task<> k(bool b) { if (const auto x = co_await g(); !x) co_return; if (b) co_await h(); }\n"
+    "task<> m() { if (!co_await g()) co_return; std::array<int, 2> pair{}; h(pair); }\n",
     "examples/echo.cpp": 'const char* help = "echo ADDR [--backend io_uring|epoll]";\n',
 }
 
@@ -48,6 +51,9 @@ PLANTED = [
     ("kernel-header", "include/penstock/bad.hpp", "#pragma once\n#include <thread>\n#include <unistd.h>\n"),
     ("kernel-header", "include/penstock/bad.hpp", "#pragma once\n#include <arpa/inet.h>\n"),  # reaches netinet/
     ("compiles-alone", "include/penstock/bad.hpp", "#pragma once\nstd::string text();\n"),
+    ("forgotten-coroutine", "src/net/bad.cpp", "task<> f() {\n    if (!co_await g()) co_return;\n    h();\n}\n"),
+    ("forgotten-coroutine", "src/net/bad.cpp", "task<int> c::f(int n) { while (n > co_await g(n)) h(n); co_return n; }\n"),
+    ("forgotten-coroutine", "src/net/bad.cpp", "auto f = [](int n) -> task<> { if (co_await g(n)) h(n); };\n"),
     ("file-length", "src/base/bad.cpp", "\n" * 601),
 ]
 
