@@ -2,6 +2,7 @@
 
 #include <penstock/sleep.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <ctime>
@@ -107,13 +108,22 @@ void access_log::add(const access_entry& entry) {
 task<> access_log::flush() {
     while (!lines_.empty()) {
         writing_.clear();
-        std::swap(writing_, lines_);
+        if (failing_) writing_ += '\n';  // what was written last may have ended anywhere
+        writing_ += lines_;
+        lines_.clear();
         const auto written = co_await file_.write_all_at(std::as_bytes(std::span(writing_)), 0);  // O_APPEND: the end
         if (!written) {
-            std::fprintf(stderr, "tinygate: access log: %s\n", written.error().message().c_str());
-            ++dropped_;
+            const auto lost = static_cast<std::uint64_t>(std::ranges::count(writing_, '\n')) - (failing_ ? 1 : 0);
+            dropped_ += lost;
+            untold_ += lost;
+            if (!failing_) {  // once, not with every line
+                std::fprintf(stderr, "tinygate: access log: %s; lines are dropped until it can be written again\n",
+                             written.error().message().c_str());
+            }
+            failing_ = true;
             co_return;
         }
+        failing_ = false;
     }
 }
 

@@ -55,6 +55,7 @@ class access_log {
     std::uint64_t dropped_ = 0;
     std::uint64_t untold_ = 0;  // of those dropped
     bool enabled_ = false;
+    bool failing_ = false;  // the last write did
 
     // The text of a second is made once.
     std::int64_t second_ = -1;
