@@ -23,6 +23,7 @@ struct timeouts {
     penstock::duration tunnel = std::chrono::hours(1);        ///< a tunnel in which nothing moves
     penstock::duration drain = std::chrono::seconds(30);      ///< requests under way when the end has begun
     penstock::duration idle_grace = std::chrono::seconds(1);  ///< idle connections when the end has begun
+    penstock::duration linger = std::chrono::seconds(5);      ///< a client that goes on sending after its answer
 };
 
 /// What may be held at once; per worker where not said otherwise.

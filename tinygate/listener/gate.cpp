@@ -48,9 +48,16 @@ class station {
   public:
     explicit station(const options& asked) : settings_(fitting(asked)), worker_(settings_) {}
 
-    /// Binds every address; port 0 is what the station before has got. A Unix path can't be shared, so the first serves
-    /// it alone.
+    /// Opens the access log, then binds every address: once one is bound, clients come. Port 0 is what the station
+    /// before has got. A Unix path can't be shared, so the first serves it alone.
     task<std::expected<void, setup_error>> bind(std::vector<endpoint>& addresses, bool first) {
+        if (!settings_.access_log.empty()) {
+            const auto opened = co_await worker_.log.open(settings_.access_log);
+            if (!opened) {
+                co_return std::unexpected(setup_error{
+                    opened.error(), "--access-log " + settings_.access_log + ": " + opened.error().message()});
+            }
+        }
         for (endpoint& at : addresses) {
             if (!first && at.family() == address_family::unix_path) continue;
             auto opened = co_await net::listen(at, {.reuse_port = at.family() != address_family::unix_path});
@@ -61,13 +68,6 @@ class station {
             }
             if (const auto bound = co_await opened->local_endpoint()) at = *bound;
             listeners_.push_back(std::move(*opened));
-        }
-        if (!settings_.access_log.empty()) {
-            const auto opened = co_await worker_.log.open(settings_.access_log);
-            if (!opened) {
-                co_return std::unexpected(setup_error{
-                    opened.error(), "--access-log " + settings_.access_log + ": " + opened.error().message()});
-            }
         }
         co_return std::expected<void, setup_error>{};
     }

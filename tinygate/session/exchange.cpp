@@ -16,6 +16,11 @@ constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
 
 constexpr int most_interim = 16;  // responses (1xx) before the final one
 
+constexpr std::string_view too_large = "the body is larger than this server takes";
+constexpr std::string_view client_left = "the client left";
+constexpr std::string_view client_slow = "the client sent its body too slowly";
+constexpr std::string_view upstream_slow = "the upstream took the request too slowly";
+
 outgoing_framing framing_of(const http::framing& body) noexcept {
     return body.kind == http::body_kind::chunked ? outgoing_framing::chunked : outgoing_framing::as_it_is;
 }
@@ -27,24 +32,31 @@ task<verdict> exchange::run() {
         co_return co_await refuse(405, "this method is not offered here");
     }
     if (request_.body.kind == http::body_kind::length && request_.body.length > gate_.settings.bounds.body) {
-        co_return co_await refuse(413, "the body is larger than this server takes");
+        co_return co_await refuse(413, too_large);
     }
-    const auto& client = gate_.client_of(client_);
     const std::string_view bytes = from_client_.view();
-    const std::string_view head = write_request_head(memory_, request_, bytes, client);
+    upgrades_ = may_upgrade(request_, bytes);
+    const std::string_view head = write_request_head(
+        memory_, request_, bytes,
+        {.client = gate_.client_of(client_).address(), .host_if_none = gate_.default_host, .upgrades = upgrades_});
     const std::size_t head_size = memory_.request.size();
     from_client_.consume(head_size);
 
     for (;;) {
-        if (co_await reach_upstream() != step::done) co_return co_await fail_upstream();
+        const step reached = co_await reach_upstream();
+        if (reached != step::done) co_return co_await fail_upstream();
         const step sent = co_await attempt(head);
         if (sent == step::failed) co_return co_await fail_upstream();
-        if (sent == step::done && !request_is_over()) co_return co_await upload_and_respond();
+        if (sent == step::done && !uploaded_) co_return co_await upload_and_respond();
         if (sent == step::done) {
             if (from_client_.empty()) from_client_.release();
             limit_.expect(gate_.settings.timeouts.response);
             const step answered = co_await receive_response_head();
-            if (answered == step::done) co_return co_await respond();
+            if (answered == step::done) {
+                const verdict ended = co_await respond();
+                finish_upstream(fit_);
+                co_return ended;
+            }
             if (answered == step::failed) co_return co_await fail_upstream();
         }
         ++gate_.figures.retried;
@@ -66,7 +78,7 @@ task<exchange::step> exchange::reach_upstream() {
             co_return step::done;
         }
         if (!gate_.upstreams.has_room(candidate)) continue;
-        limit_.expect(gate_.settings.timeouts.connect);
+        limit_.expect(2 * gate_.settings.timeouts.connect);  // the pool has its own for each
         auto opened = co_await gate_.upstreams.connect(candidate);
         if (opened) {
             up_ = std::move(*opened);
@@ -75,12 +87,16 @@ task<exchange::step> exchange::reach_upstream() {
         }
         answer_ = 502;
         failure_ = "no upstream could be connected to";
-        if (limit_.passed()) {
+        if (opened.error() == std::errc::timed_out) {
             answer_ = 504;
             failure_ = "connecting to an upstream took too long";
-            break;  // the time limit is used up
+        } else if (is_shortage(opened.error())) {
+            answer_ = 503;
+            failure_ = "this server is out of descriptors or memory";
+            break;
+        } else if (opened.error() == std::errc::operation_canceled) {
+            break;
         }
-        if (opened.error() == std::errc::operation_canceled) break;
     }
     co_return step::failed;
 }
@@ -97,13 +113,21 @@ task<exchange::step> exchange::attempt(std::string_view head) {
             failure_ = body_.failure().what;
             co_return step::failed;
         }
-        body_sent_on_ = body_sent_on_ || first.bytes != 0;
+        received_ = first.bytes;
+        if (exceeds_bound()) {
+            answer_ = 413;
+            failure_ = too_large;
+            co_return step::failed;
+        }
+        body_sent_on_ = body_sent_on_ || first.consumed != 0;
     }
     limit_.expect(gate_.settings.timeouts.send);
     const auto sent = co_await up_.stream.send(memory_.batch.slices());
     from_client_.consume(first.consumed);
-    received_ += first.bytes;
-    if (sent) co_return step::done;
+    if (sent) {
+        uploaded_ = body_.ended();
+        co_return step::done;
+    }
     if (may_retry()) {
         gate_.upstreams.discard(up_);
         co_return step::retry;
@@ -116,36 +140,32 @@ task<exchange::step> exchange::attempt(std::string_view head) {
 // An idle connection may be closed by its peer at any time, also while a request is on its way. Whether that was seen
 // can't be known, so only what has no other effect the second time is sent again, and only if all of it is still here.
 bool exchange::may_retry() const noexcept {
-    return up_.reused && !limit_.passed() && !response_begun_ && !body_sent_on_ && request_is_over() &&
+    return up_.reused && !limit_.passed() && !response_begun_ && !body_sent_on_ && body_.ended() &&
            http::is_idempotent(request_.method);
 }
 
-/// The rest of the request's body. \return whether the upstream has all of it.
-task<bool> exchange::upload() {
+/// The rest of the request's body. \return whether the upstream has all of it; if not, and it is not because the
+/// upstream takes no more, `fault` says why.
+task<bool> exchange::upload(std::optional<failed_upload>& fault) {
     const outgoing_framing framing = framing_of(request_.body);
     relay_batch batch;
-    while (!request_is_over()) {
+    while (!body_.ended()) {
         if (from_client_.empty()) {
+            from_client_.release();
             const std::uint64_t left = body_.left();
             if (left != http::body_reader::no_length && left >= transfer_splice_threshold) {
-                from_client_.release();
-                transfer_progress progress;
-                limit_.watch(&progress.delivered, gate_.settings.timeouts.body);
-                const auto passed = co_await transfer(client_, up_.stream, left, &progress);
-                limit_.watch(nullptr, gate_.settings.timeouts.response);
-                received_ += progress.delivered;
-                body_.skip(progress.taken);
-                if (!passed || *passed != left) {
-                    if (progress.failed != transfer_side::to) answer_ = 408;
-                    co_return false;
-                }
+                const bool passed = co_await upload_by_transfer(fault, left);
+                if (!passed) co_return false;
                 continue;
             }
             limit_.expect(gate_.settings.timeouts.body);
             auto piece = co_await client_.receive();
             if (!piece || piece->empty()) {
-                answer_ = limit_.passed() ? 408 : 0;  // 0: gone
-                failure_ = limit_.passed() ? "the client sent its body too slowly" : "the client left";
+                if (limit_.passed()) {
+                    fault.emplace(408, client_slow);
+                } else {
+                    fault.emplace(0, client_left);
+                }
                 co_return false;
             }
             from_client_.put(std::move(*piece));
@@ -153,32 +173,57 @@ task<bool> exchange::upload() {
         batch.clear();
         const auto found = batch.collect(body_, from_client_.view(), framing);
         received_ += found.bytes;
-        if (found.last == what::failed || received_ > gate_.settings.bounds.body) {
-            answer_ = found.last == what::failed ? 400 : 413;
-            failure_ = found.last == what::failed ? body_.failure().what : "the body is larger than this server takes";
+        if (found.last == what::failed) {
+            fault.emplace(body_.failure().status, body_.failure().what);
+            co_return false;
+        }
+        if (exceeds_bound()) {
+            fault.emplace(413, too_large);
             co_return false;
         }
         if (!batch.empty()) {
             limit_.expect(gate_.settings.timeouts.send);
-            if (!co_await up_.stream.send(batch.slices())) {
-                if (limit_.passed()) answer_ = 504;
+            const auto sent = co_await up_.stream.send(batch.slices());
+            from_client_.consume(found.consumed);  // also if it was cancelled: what is left is the next request
+            if (!sent) {
+                if (limit_.passed()) fault.emplace(504, upstream_slow);
                 co_return false;
             }
+        } else {
+            from_client_.consume(found.consumed);
         }
-        from_client_.consume(found.consumed);
     }
     co_return true;
+}
+
+task<bool> exchange::upload_by_transfer(std::optional<failed_upload>& fault, std::uint64_t left) {
+    transfer_progress progress;
+    limit_.watch(&progress.delivered, gate_.settings.timeouts.body);
+    const auto passed = co_await transfer(client_, up_.stream, left, &progress);
+    limit_.watch(nullptr, gate_.settings.timeouts.response);
+    received_ += progress.delivered;
+    body_.skip(progress.taken);
+    if (passed && *passed == left) co_return true;
+    const bool upstreams_fault = progress.failed == transfer_side::to;
+    if (limit_.passed()) {
+        fault.emplace(upstreams_fault ? 504 : 408, upstreams_fault ? upstream_slow : client_slow);
+    } else if (!upstreams_fault) {
+        fault.emplace(0, client_left);
+    }
+    co_return false;
 }
 
 // The upstream may answer before it has all of the request, and may even need its answer read to go on reading.
 task<verdict> exchange::upload_and_respond() {
     if (request_.expects_continue && from_client_.empty()) {
         limit_.expect(gate_.settings.timeouts.send);
-        if (!co_await client_.send(go_on)) co_return verdict::close;
+        const auto sent = co_await client_.send(go_on);
+        if (!sent) {
+            failure_ = client_left;
+            co_return verdict::close;
+        }
     }
     body_sent_on_ = true;
-    answer_ = 502;
-    failure_ = "the upstream ended before it had answered";
     std::optional<verdict> outcome;
     std::optional<failed_upload> fault;
     co_await with_scope([&](scope& both) -> task<> {
@@ -186,29 +231,38 @@ task<verdict> exchange::upload_and_respond() {
         both.spawn(respond_meanwhile(both, outcome));
         co_await both.join();
     });
-    if (!outcome) {  // the client's fault, or it has left
-        gate_.upstreams.discard(up_);
-        if (!fault || fault->status == 0) co_return verdict::close;
-        ++gate_.figures.refused;
-        co_return co_await answer(fault->status, fault->why);
+    if (outcome) {
+        finish_upstream(fit_ && uploaded_);  // the last piece may be known to have left only now
+        co_return body_.ended() ? *outcome : verdict::linger;
     }
-    co_return request_is_over() ? *outcome : verdict::linger;
+    // The client's fault, or it has left.
+    gate_.upstreams.discard(up_);
+    failure_ = fault ? fault->why : client_left;
+    if (!fault || fault->status == 0) co_return verdict::close;
+    co_return co_await refuse(fault->status, fault->why);
 }
 
 task<> exchange::upload_until_failed(scope& both, std::optional<failed_upload>& fault) {
-    const bool whole = co_await upload();
-    if (whole) {
-        if (!response_begun_) limit_.expect(gate_.settings.timeouts.response);
-    } else if (!response_begun_ && answer_ != 502) {
-        fault.emplace(answer_, failure_);
+    uploading_ = true;
+    uploaded_ = co_await upload(fault);
+    uploading_ = false;
+    if (response_begun_) co_return;
+    if (fault) {
         both.cancel();
-    }  // else the upstream takes no more, and says why, or the response is under way
+    } else {  // if the upstream takes no more, it may say why
+        limit_.expect(gate_.settings.timeouts.response);
+    }
 }
 
 task<> exchange::respond_meanwhile(scope& both, std::optional<verdict>& outcome) {
     const step answered = co_await receive_response_head();
-    if (both.cancelled()) co_return;
-    outcome = answered == step::done ? co_await respond() : co_await fail_upstream();
+    // Cancelled because of the request: that is told by upload(). The response's own time begins after it.
+    if (both.cancelled() && (uploading_ || !limit_.passed())) co_return;
+    if (answered == step::done) {
+        outcome.emplace(co_await respond());
+    } else {
+        outcome.emplace(co_await fail_upstream());
+    }
     both.cancel();
 }
 
@@ -227,13 +281,14 @@ task<exchange::step> exchange::receive_response_head() {
         }
         if (state == http::progress::complete) {
             const http::response_head& head = memory_.response.head();
-            if (head.status >= 200 || (head.status == 101 && request_.upgrade)) co_return step::done;
+            if (head.status >= 200 || (head.status == 101 && upgrades_ && uploaded_)) co_return step::done;
             if (head.status == 101 || ++interim > most_interim) {
                 answer_ = 502;
                 failure_ = "the upstream sent interim responses that were not asked for";
                 co_return step::failed;
             }
-            if (co_await pass_interim() != step::done) co_return step::failed;
+            const step passed = co_await pass_interim();
+            if (passed != step::done) co_return step::failed;
             continue;
         }
         auto piece = co_await up_.stream.receive();
@@ -259,8 +314,10 @@ task<exchange::step> exchange::pass_interim() {
     if (head.status != 100 && request_.minor_version == 1) {
         const std::string_view text =
             write_response_head(memory_, head, from_upstream_.view(), {.keeps = true, .old_client = false});
-        if (!co_await client_.send(text)) {
+        const auto sent = co_await client_.send(text);
+        if (!sent) {
             answer_ = 0;
+            failure_ = client_left;
             co_return step::failed;
         }
     }
@@ -279,7 +336,7 @@ task<verdict> exchange::respond() {
     const bool old_client = request_.minor_version == 0;
     const bool no_length = framing.kind == http::body_kind::chunked || framing.kind == http::body_kind::until_close;
     const outgoing_framing out = no_length && !old_client ? outgoing_framing::chunked : outgoing_framing::as_it_is;
-    const bool keeps = request_.keep_alive && !gate_.draining && request_is_over() && !(no_length && old_client);
+    const bool keeps = request_.keep_alive && !gate_.draining && body_.ended() && !(no_length && old_client);
     status_ = head.status;
     response_begun_ = true;
     const bool upstream_keeps = head.keep_alive;
@@ -290,8 +347,11 @@ task<verdict> exchange::respond() {
     memory_.batch.clear();
     memory_.batch.add(text);
     const bool whole = co_await relay_response(body, out);
-    finish_upstream(whole && upstream_keeps && request_is_over());
-    co_return whole&& keeps ? verdict::next : verdict::close;
+    fit_ = whole && upstream_keeps;
+    if (!whole) co_return verdict::close;
+    if (keeps) co_return verdict::next;
+    // A client that does not know yet may send its next request, whose arrival must not reset what it is reading.
+    co_return request_.keep_alive ? verdict::linger : verdict::close;
 }
 
 /// The head is in the batch; the body follows as it comes. \return whether the client has all of it.
@@ -302,8 +362,9 @@ task<bool> exchange::relay_response(http::body_reader& body, outgoing_framing fr
         if (found.last == what::failed) failure_ = body.failure().what;
         if (!batch.empty()) {
             limit_.expect(gate_.settings.timeouts.send);
-            if (!co_await client_.send(batch.slices())) {
-                failure_ = limit_.passed() ? "the client read too slowly" : "the client left";
+            const auto sent = co_await client_.send(batch.slices());
+            if (!sent) {
+                failure_ = limit_.passed() ? "the client read too slowly" : client_left;
                 co_return false;
             }
             batch.clear();
@@ -323,7 +384,12 @@ task<bool> exchange::relay_response(http::body_reader& body, outgoing_framing fr
             sent_ += progress.delivered;
             body.skip(progress.taken);
             if (!passed || *passed != left) {
-                failure_ = progress.failed == transfer_side::to ? "the client left" : "the upstream ended in the body";
+                const bool clients_fault = progress.failed == transfer_side::to;
+                if (limit_.passed()) {
+                    failure_ = clients_fault ? "the client read too slowly" : "the upstream sent its body too slowly";
+                } else {
+                    failure_ = clients_fault ? client_left : "the upstream ended in the body";
+                }
                 co_return false;
             }
             co_return true;
@@ -332,9 +398,10 @@ task<bool> exchange::relay_response(http::body_reader& body, outgoing_framing fr
         auto piece = co_await up_.stream.receive();
         if (!piece || piece->empty()) {
             if (piece && body.complete_at_close()) {
-                if (framing == outgoing_framing::chunked)
-                    co_return (co_await client_.send(http::last_chunk)).has_value();
-                co_return true;
+                if (framing != outgoing_framing::chunked) co_return true;
+                limit_.expect(gate_.settings.timeouts.send);
+                const auto ended = co_await client_.send(http::last_chunk);
+                co_return ended.has_value();
             }
             failure_ = limit_.passed() ? "the upstream sent its body too slowly" : "the upstream ended in the body";
             co_return false;
@@ -361,16 +428,20 @@ task<verdict> exchange::tunnel() {
         limit_.watch(&moved_, gate_.settings.timeouts.tunnel);
         constexpr auto pump = [](net::stream& from, net::stream& to, std::uint64_t& moved,
                                  std::uint64_t& of_this_side) -> task<> {
+            auto side = net::shutdown_side::send;  // the other direction goes on
             for (;;) {
                 auto piece = co_await from.receive();
+                if (!piece) side = net::shutdown_side::both;  // nobody will send or hear anything any more
                 if (!piece || piece->empty()) break;
-                if (!co_await to.send(piece->bytes())) break;
+                const auto sent = co_await to.send(piece->bytes());
+                if (!sent) break;
                 moved += piece->size();
                 of_this_side += piece->size();
             }
-            static_cast<void>(co_await to.shutdown_send());
+            static_cast<void>(co_await to.shutdown(side));
         };
         co_await when_all(pump(client_, up_.stream, moved_, received_), pump(up_.stream, client_, moved_, sent_));
+        limit_.watch(nullptr, gate_.settings.timeouts.send);
     }
     finish_upstream(false);
     co_return verdict::close;

@@ -35,6 +35,9 @@ class exchange {
           limit_(limit),
           request_(memory.request.head()),
           body_(request_.body) {}
+    ~exchange() { gate_.upstreams.discard(up_); }
+    exchange(const exchange&) = delete;
+    exchange& operator=(const exchange&) = delete;
 
     /// The whole of it. The request's head is complete in `from_client`, and used up when this ends.
     penstock::task<verdict> run();
@@ -53,11 +56,12 @@ class exchange {
     // Towards the upstream
     penstock::task<step> reach_upstream();
     penstock::task<step> attempt(std::string_view head);
-    penstock::task<bool> upload();
     struct failed_upload {
-        std::uint16_t status;  // 0: nobody is left to be told
+        std::uint16_t status = 0;  // 0: nobody is left to be told
         std::string_view why;
     };
+    penstock::task<bool> upload(std::optional<failed_upload>& fault);
+    penstock::task<bool> upload_by_transfer(std::optional<failed_upload>& fault, std::uint64_t left);
     penstock::task<verdict> upload_and_respond();
     penstock::task<> upload_until_failed(penstock::scope& both, std::optional<failed_upload>& fault);
     penstock::task<> respond_meanwhile(penstock::scope& both, std::optional<verdict>& outcome);
@@ -72,7 +76,7 @@ class exchange {
     penstock::task<verdict> refuse(std::uint16_t status, std::string_view why);
     penstock::task<verdict> answer(std::uint16_t status, std::string_view why);
     penstock::task<verdict> fail_upstream();
-    bool request_is_over() const noexcept { return body_.ended(); }
+    bool exceeds_bound() const noexcept { return received_ > gate_.settings.bounds.body; }
     void finish_upstream(bool reusable) noexcept;
 
     worker& gate_;
@@ -91,7 +95,11 @@ class exchange {
     std::uint16_t status_ = 0;
     std::uint16_t answer_ = 0;     // what the client is told if the exchange fails before a response has begun
     bool response_begun_ = false;  // from here on nothing else can be told
+    bool upgrades_ = false;        // the client asked for it, and the upstream is
     bool body_sent_on_ = false;    // something of the body has left, so it can't be sent again
+    bool uploading_ = false;       // while the response is awaited, too
+    bool uploaded_ = false;        // the upstream has all of the request; body_ has ended before that
+    bool fit_ = false;             // the upstream's connection, for another request
     bool retried_ = false;         // with a connection of its own from now on
 };
 

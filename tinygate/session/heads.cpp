@@ -38,7 +38,8 @@ bool is_the_gates_own(field_name id) noexcept {
         case field_name::x_forwarded_for:
         case field_name::x_forwarded_proto:
         case field_name::x_forwarded_host:
-        case field_name::forwarded: return true;
+        case field_name::forwarded:
+        case field_name::http2_settings: return true;
         default: return false;
     }
 }
@@ -54,18 +55,36 @@ void write_framing(head_writer& to, const http::framing& body) {
 
 }  // namespace
 
+bool may_upgrade(const http::request_head& head, std::string_view bytes) noexcept {
+    if (!head.upgrade) return false;
+    std::string_view offers = http::text(bytes, head.upgrade_to);
+    constexpr auto is_h2c = [](std::string_view offer) {
+        return offer.size() >= 3 && (offer[0] | 0x20) == 'h' && offer[1] == '2' && (offer[2] | 0x20) == 'c' &&
+               (offer.size() == 3 || offer[3] == ' ' || offer[3] == '\t' || offer[3] == '/');
+    };
+    while (!offers.empty()) {
+        const auto begin = offers.find_first_not_of(" \t,");
+        if (begin == std::string_view::npos) break;
+        offers.remove_prefix(begin);
+        const std::string_view offer = offers.substr(0, offers.find(','));
+        if (is_h2c(offer)) return false;
+        offers.remove_prefix(offer.size());
+    }
+    return true;
+}
+
 std::string_view write_request_head(workspace& memory, const http::request_head& head, std::string_view bytes,
-                                    const client_info& client) {
+                                    const request_form& form) {
     return written(memory, bound(bytes), [&](head_writer& to) {
         const auto text = [&](http::text_range r) { return http::text(bytes, r); };
         to.raw(text(head.method_text)).raw(" ").raw(http::path(bytes, head)).raw(http::query(bytes, head));
-        to.raw(" HTTP/1.1\r\nHost: ").raw(text(head.host)).raw("\r\n");
+        to.raw(" HTTP/1.1\r\n").field("Host", head.host.empty() ? form.host_if_none : text(head.host));
         for (const http::field& f : head.fields) {
             if (!f.drop && !is_the_gates_own(f.id)) to.field(text(f.name), text(f.value));
         }
-        to.field("X-Forwarded-For", client.address()).raw("X-Forwarded-Proto: http\r\n");
+        to.field("X-Forwarded-For", form.client).raw("X-Forwarded-Proto: http\r\n");
         if (!head.host.empty()) to.field("X-Forwarded-Host", text(head.host));
-        if (head.upgrade) to.raw("Connection: upgrade\r\n").field("Upgrade", text(head.upgrade_to));
+        if (form.upgrades) to.raw("Connection: upgrade\r\n").field("Upgrade", text(head.upgrade_to));
         write_framing(to, head.body);
         to.end();
     });

@@ -9,10 +9,21 @@
 
 namespace tinygate {
 
+/// What the upstream is told besides what the client said.
+struct request_form {
+    std::string_view client;        ///< its address
+    std::string_view host_if_none;  ///< HTTP/1.0 can do without one, upstreams may not
+    bool upgrades = false;
+};
+
+/// Whether an upgrade that the client offers may be offered to the upstream. `h2c` may not: it would carry requests
+/// that the gate does not see (RFC 9113 3.1 has withdrawn it, and what it was never was for more than one hop).
+bool may_upgrade(const penstock::http::request_head& head, std::string_view bytes) noexcept;
+
 /// The request for the upstream, in the workspace's memory; valid until the next head is written there.
 /// \param bytes what the head was parsed from
 std::string_view write_request_head(workspace& memory, const penstock::http::request_head& head, std::string_view bytes,
-                                    const client_info& client);
+                                    const request_form& form);
 
 /// What the client is told besides what the upstream said.
 struct response_form {

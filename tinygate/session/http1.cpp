@@ -11,8 +11,6 @@ using namespace penstock;
 
 namespace {
 
-constexpr std::size_t most_lingering = 256 * 1024;  // bytes that are read and dropped after an answer
-
 /// Gives a workspace back.
 class borrowed {
   public:
@@ -29,25 +27,33 @@ class borrowed {
 
 /// A close with unread input would reset the connection, and the client might never see the answer that it got.
 task<result<void>> read_until_end(net::stream& client) {
-    for (std::size_t dropped = 0; dropped < most_lingering;) {
+    for (;;) {
         const auto piece = co_await client.receive();
         if (!piece || piece->empty()) break;
-        dropped += piece->size();
     }
     co_return result<void>{};
 }
 
 task<> linger(worker& gate, net::stream& client) {
-    if (!co_await client.shutdown_send()) co_return;
-    static_cast<void>(co_await with_timeout(gate.settings.timeouts.idle_grace, read_until_end(client)));
+    const auto told = co_await client.shutdown_send();
+    if (!told) co_return;
+    static_cast<void>(co_await with_timeout(gate.settings.timeouts.linger, read_until_end(client)));
 }
 
 /// Answers a request that was not understood, or did not come in time.
 task<> answer_bad_request(worker& gate, net::stream& client, workspace& memory, std::uint16_t status,
                           std::string_view why) {
     ++gate.figures.refused;
-    static_cast<void>(co_await with_timeout(gate.settings.timeouts.idle_grace,
-                                            client.send(write_answer(memory, status, why, false, true))));
+    if (gate.log.enabled()) {
+        access_entry entry;  // there is no more to tell of a head that was not understood
+        entry.client = gate.client_of(client).address();
+        entry.failure = why;
+        entry.status = status;
+        entry.began = entry.ended = clock::now();
+        gate.log.add(entry);
+    }
+    const std::string_view answer = write_answer(memory, status, why, false, true);
+    static_cast<void>(co_await with_timeout(gate.settings.timeouts.idle_grace, client.send(answer)));
     co_await linger(gate, client);
 }
 
@@ -85,7 +91,10 @@ task<net::after> serve_http1(worker& gate, net::stream& client) {
     workspace& memory = *space;
     input from_client;
     do {
-        time_limit limit(gate.clock, surroundings, gate.settings.timeouts.head);
+        // When the end has begun, a client that was promised another answer before that may still ask for it.
+        const bool in_grace = gate.draining && from_client.empty() && !client.has_input();
+        time_limit limit(gate.clock, surroundings,
+                         in_grace ? gate.settings.timeouts.idle_grace : gate.settings.timeouts.head);
         co_await detail::run_under{&limit.cancellation()};
         memory.request.reset();
         arrival head = arrival::gone;
@@ -97,9 +106,10 @@ task<net::after> serve_http1(worker& gate, net::stream& client) {
             }
             auto piece = co_await client.receive();
             if (!piece || piece->empty()) {
-                if (limit.passed()) head = arrival::late;
+                if (limit.passed() && !from_client.empty()) head = arrival::late;
                 break;
             }
+            if (from_client.empty()) limit.expect(gate.settings.timeouts.head);
             from_client.put(std::move(*piece));
         }
         verdict outcome = verdict::close;
@@ -122,7 +132,7 @@ task<net::after> serve_http1(worker& gate, net::stream& client) {
             co_await linger(gate, client);
         }
         if (outcome != verdict::next) co_return net::after::close;
-    } while (!from_client.empty() || client.has_input());
+    } while (!from_client.empty() || client.has_input() || gate.draining);
     co_return net::after::idle;
 }
 

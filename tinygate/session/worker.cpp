@@ -30,6 +30,13 @@ std::string address_only(const endpoint& e) {
 
 }  // namespace
 
+worker::worker(const options& asked)
+    : settings(asked),
+      upstreams(asked, clock),
+      log(asked.bounds.access_log),
+      default_host(asked.to.front().family() == address_family::unix_path ? "localhost"
+                                                                          : asked.to.front().to_string()) {}
+
 task<> worker::meet(net::stream& s) {
     const auto at = static_cast<std::size_t>(s.name().id);
     if (clients_.size() <= at) clients_.resize(at + 64);

@@ -51,13 +51,14 @@ struct worker_figures {
 /// One loop's part of the gate. Belongs to that loop's thread.
 class worker {
   public:
-    explicit worker(const options& asked) : settings(asked), upstreams(asked, clock), log(asked.bounds.access_log) {}
+    explicit worker(const options& asked);
 
     const options& settings;
     ticker clock;
     upstream_pool upstreams;
     access_log log;
     worker_figures figures;
+    std::string default_host;  ///< for upstreams, from clients that name none
     /// The end has begun: every answer says that its connection closes.
     bool draining = false;
 

@@ -22,7 +22,11 @@ struct upstream_pool::idle_connection : detail::receive_waiter, detail::list_hoo
 };
 
 upstream_pool::upstream_pool(const options& asked, ticker& clock)
-    : bounds_(asked.bounds), idle_limit_(asked.timeouts.idle), clock_(clock), idle_(asked.to.size()) {
+    : bounds_(asked.bounds),
+      idle_limit_(asked.timeouts.idle),
+      connect_limit_(asked.timeouts.connect),
+      clock_(clock),
+      idle_(asked.to.size()) {
     for (const endpoint& address : asked.to) peers_.push_back({.address = address, .name = address.to_string()});
     sweeper_.self = this;
     sweeper_.fire = [](detail::timer_node& t) noexcept { static_cast<own_timer&>(t).self->sweep(); };
@@ -35,7 +39,7 @@ peer& upstream_pool::next() noexcept {
         peer& candidate = peers_[turn_];
         turn_ = turn_ + 1 == peers_.size() ? 0 : turn_ + 1;
         if (!candidate.down) return candidate;
-        if (static_cast<std::int32_t>(clock_.now() - candidate.down_until) >= 0) {
+        if (current_loop->now() >= candidate.down_until) {
             candidate.down = false;  // this request finds out
             return candidate;
         }
@@ -57,16 +61,25 @@ connection upstream_pool::take_idle(peer& p) noexcept {
     return {.stream = net::stream(record), .to = &p, .reused = true};
 }
 
+bool is_shortage(const std::error_code& why) noexcept {
+    return why == std::errc::too_many_files_open || why == std::errc::too_many_files_open_in_system ||
+           why == std::errc::not_enough_memory || why == std::errc::no_buffer_space ||
+           why == errc::too_many_blocked_operations;
+}
+
 task<result<connection>> upstream_pool::connect(peer& p) {
+    time_limit limit(clock_, co_await detail::this_cancellation{}, connect_limit_);
+    co_await detail::run_under{&limit.cancellation()};
     ++p.open;
     auto opened = co_await net::connect(p.address);
-    if (!opened) {
-        --p.open;
+    if (opened) co_return connection{.stream = std::move(*opened), .to = &p, .reused = false};
+    --p.open;
+    const std::error_code why = limit.passed() ? std::make_error_code(std::errc::timed_out) : opened.error();
+    if (why != std::errc::operation_canceled && !is_shortage(why)) {
         p.down = true;
-        p.down_until = clock_.after(down_time);
-        co_return std::unexpected(opened.error());
+        p.down_until = detail::later(current_loop->now(), down_time);
     }
-    co_return connection{.stream = std::move(*opened), .to = &p, .reused = false};
+    co_return std::unexpected(why);
 }
 
 void upstream_pool::put_back(connection c) noexcept {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace tinygate {
@@ -14,9 +15,9 @@ namespace tinygate {
 /// One upstream server, as one worker sees it.
 struct peer {
     penstock::endpoint address;
-    std::string name;              ///< for logs
-    std::size_t open = 0;          ///< connections, idle ones included
-    std::uint32_t down_until = 0;  ///< tick; until then others are preferred, since connecting failed
+    std::string name;                   ///< for logs
+    std::size_t open = 0;               ///< connections, idle ones included
+    penstock::time_point down_until{};  ///< until then others are preferred, since connecting failed
     bool down = false;
 };
 
@@ -26,6 +27,9 @@ struct connection {
     peer* to = nullptr;
     bool reused = false;  ///< has carried a response before, so the peer may just have closed it
 };
+
+/// What says nothing of the other side, but that this one is out of descriptors or memory.
+bool is_shortage(const std::error_code& why) noexcept;
 
 /// Keeps idle connections, the last used first, and closes those that the peer closes or that say something unasked.
 /// An idle connection is its stream's record and a small entry, and no coroutine.
@@ -44,7 +48,8 @@ class upstream_pool {
     connection take_idle(peer& p) noexcept;
     /// Whether another connection may be opened.
     bool has_room(const peer& p) const noexcept { return p.open < bounds_.upstream_connections; }
-    /// Opens a connection; there must be room. A failure marks the peer as down for a while.
+    /// Opens a connection, within timeouts::connect; there must be room. A failure marks the peer as down for a while,
+    /// unless it is our own shortage. Errors: timed_out, those of net::connect().
     penstock::task<penstock::result<connection>> connect(peer& p);
     /// Takes back a connection that is fit for another request.
     void put_back(connection c) noexcept;
@@ -69,6 +74,7 @@ class upstream_pool {
     std::size_t turn_ = 0;
     tinygate::bounds bounds_;
     penstock::duration idle_limit_;
+    penstock::duration connect_limit_;
     ticker& clock_;
     std::vector<penstock::detail::list<idle_connection>> idle_;  // per peer, the longest idle first
     std::size_t idle_count_ = 0;
