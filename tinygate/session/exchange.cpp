@@ -228,7 +228,7 @@ task<verdict> exchange::upload_and_respond() {
     std::optional<failed_upload> fault;
     co_await with_scope([&](scope& both) -> task<> {
         both.spawn(upload_until_failed(both, fault));
-        both.spawn(respond_meanwhile(both, outcome));
+        both.spawn(respond_meanwhile(both, fault, outcome));
         co_await both.join();
     });
     if (outcome) {
@@ -254,10 +254,11 @@ task<> exchange::upload_until_failed(scope& both, std::optional<failed_upload>& 
     }
 }
 
-task<> exchange::respond_meanwhile(scope& both, std::optional<verdict>& outcome) {
+task<> exchange::respond_meanwhile(scope& both, const std::optional<failed_upload>& fault,
+                                   std::optional<verdict>& outcome) {
     const step answered = co_await receive_response_head();
     // Cancelled because of the request: that is told by upload(). The response's own time begins after it.
-    if (both.cancelled() && (uploading_ || !limit_.passed())) co_return;
+    if (both.cancelled() && (fault || uploading_ || !limit_.passed())) co_return;
     if (answered == step::done) {
         outcome.emplace(co_await respond());
     } else {

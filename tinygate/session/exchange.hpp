@@ -64,7 +64,8 @@ class exchange {
     penstock::task<bool> upload_by_transfer(std::optional<failed_upload>& fault, std::uint64_t left);
     penstock::task<verdict> upload_and_respond();
     penstock::task<> upload_until_failed(penstock::scope& both, std::optional<failed_upload>& fault);
-    penstock::task<> respond_meanwhile(penstock::scope& both, std::optional<verdict>& outcome);
+    penstock::task<> respond_meanwhile(penstock::scope& both, const std::optional<failed_upload>& fault,
+                                       std::optional<verdict>& outcome);
     bool may_retry() const noexcept;
 
     // Back to the client

@@ -172,7 +172,7 @@ class Measured(Process):
     def _await_start(self):
         """Waits until it listens and fills in `address`, or says why it does not."""
         said = self.read_line()
-        found = re.match(r"(?:\w+: )?listening on ([^\s,]+)", said)
+        found = re.match(r"(?:[\w-]+: )?listening on ([^\s,]+)", said)
         if not found:
             raise BenchError(f"{' '.join(self.command)}: said '{said}' instead of where it listens")
         self.said, self.address = said, found.group(1)
