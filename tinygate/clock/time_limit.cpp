@@ -16,6 +16,7 @@ ticker::~ticker() {
 
 void ticker::add(time_limit& d) noexcept {
     under_way_.push_back(d);
+    if (stopped_) d.cancel_.request();
     if (!set) current_loop->set_timer(*this, penstock::detail::later(current_loop->now(), period));
 }
 
@@ -24,6 +25,11 @@ void ticker::tick() noexcept {
     ++ticks_;
     for (time_limit* d = under_way_.front(); d != nullptr; d = under_way_.next(*d)) d->look();
     if (!under_way_.empty()) current_loop->set_timer(*this, penstock::detail::later(current_loop->now(), period));
+}
+
+void ticker::stop() noexcept {
+    stopped_ = true;
+    for (time_limit* d = under_way_.front(); d != nullptr; d = under_way_.next(*d)) d->cancel_.request();
 }
 
 time_limit::time_limit(ticker& clock, penstock::detail::cancel_state* surroundings, penstock::duration limit) noexcept

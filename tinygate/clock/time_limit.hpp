@@ -22,6 +22,9 @@ class ticker : penstock::detail::timer_node {
     ticker(const ticker&) = delete;
     ticker& operator=(const ticker&) = delete;
 
+    /// Cancels all that are under way, and at once those that are still to come. Loop's thread, outside of them.
+    void stop() noexcept;
+
     /// Ticks so far; they stop when nobody needs them.
     std::uint32_t now() const noexcept { return ticks_; }
     /// The tick after which `limit` has surely passed.
@@ -36,6 +39,7 @@ class ticker : penstock::detail::timer_node {
 
     penstock::detail::list<time_limit> under_way_;
     std::uint32_t ticks_ = 0;
+    bool stopped_ = false;
 };
 
 /// Cancels what runs under it when the phase that it was last told of takes too long. Lives in a coroutine's frame:

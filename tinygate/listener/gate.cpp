@@ -12,6 +12,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -46,7 +47,9 @@ options fitting(options asked) {
 /// One loop's listeners and sessions. Made, used and destroyed on that loop's thread.
 class station {
   public:
-    explicit station(const options& asked) : settings_(fitting(asked)), worker_(settings_) {}
+    /// \param still_open how many stations have not closed their listeners
+    station(const options& asked, std::atomic<std::size_t>& still_open)
+        : settings_(fitting(asked)), worker_(settings_), still_open_(still_open) {}
 
     /// Opens the access log, then binds every address: once one is bound, clients come. Port 0 is what the station
     /// before has got. A Unix path can't be shared, so the first serves it alone.
@@ -81,10 +84,11 @@ class station {
                                      .close_listener = true};
         result<void> outcome;
         co_await with_scope([&](scope& logging) -> task<> {
+            background_ = &logging;
             if (worker_.log.enabled()) logging.spawn(worker_.log.write_until_cancelled());
             co_await with_scope([&](scope& doors) -> task<> {
                 doors_ = &doors;
-                if (worker_.draining) doors.cancel();
+                if (worker_.ending) doors.cancel();
                 for (net::listener& door : listeners_) doors.spawn(serve_one(door, how, outcome));
                 co_await doors.join();
                 doors_ = nullptr;
@@ -96,9 +100,14 @@ class station {
 
     /// Begins the end. The loop's thread only.
     void stop() noexcept {
-        worker_.draining = true;
-        if (doors_ != nullptr) doors_->cancel();
+        worker_.ending = true;
+        if (doors_ == nullptr) return;
+        doors_->cancel();
+        background_->spawn(announce_end());
     }
+
+    /// Cuts short what is under way. The loop's thread only.
+    void abandon() noexcept { worker_.clock.stop(); }
 
   private:
     static std::string advice(const std::error_code& error) {
@@ -106,6 +115,25 @@ class station {
         if (error == std::errc::permission_denied) return "; ports below 1024 need CAP_NET_BIND_SERVICE";
         if (error == std::errc::address_not_available) return "; this machine has no such address";
         return {};
+    }
+
+    // A client that is told "close" may be back at once, and should then find the successor: a connection that comes
+    // between the last accept and the close of a listener is reset. So nobody is told before all listeners are closed.
+    task<> announce_end() {
+        constexpr duration step = std::chrono::milliseconds(1);
+        for (const net::listener& door : listeners_) {
+            while (door.open()) {
+                const auto slept = co_await sleep_for(step);
+                if (!slept) co_return;
+            }
+        }
+        static_cast<void>(co_await sleep_for(step));  // open() is false once the close has begun
+        --still_open_;
+        while (still_open_ != 0) {
+            const auto slept = co_await sleep_for(step);
+            if (!slept) co_return;
+        }
+        worker_.draining = true;
     }
 
     task<> serve_one(net::listener& door, net::serve_options how, result<void>& outcome) {
@@ -118,6 +146,8 @@ class station {
     worker worker_;
     std::vector<net::listener> listeners_;
     scope* doors_ = nullptr;
+    scope* background_ = nullptr;
+    std::atomic<std::size_t>& still_open_;
 };
 
 /// The index of each loop, which work for all of them needs.
@@ -128,17 +158,36 @@ std::size_t index_of(runtime& engine, const loop& l) {
     return 0;
 }
 
+void tell_all(const std::vector<std::unique_ptr<station>>& stations, runtime& engine, void (station::*what)() noexcept,
+              std::vector<bool>& told) {
+    for (std::size_t i = 0; i < engine.size(); ++i) {
+        station* const s = stations[i].get();
+        if (!told[i]) told[i] = engine.loop(i).post([s, what] { (s->*what)(); });
+    }
+}
+
+/// Tells every station, each on its loop.
+task<> tell_all(runtime& engine, const std::vector<std::unique_ptr<station>>& stations,
+                void (station::*what)() noexcept) {
+    std::vector<bool> told(engine.size());
+    for (;;) {
+        tell_all(stations, engine, what, told);
+        if (std::ranges::find(told, false) == told.end()) co_return;
+        const auto slept = co_await sleep_for(std::chrono::milliseconds(1));  // what was posted before is run meanwhile
+        if (!slept) co_return;
+    }
+}
+
 /// Tells every station when a signal asks for the end; a second one ends at once.
 task<> await_the_end(runtime& engine, std::vector<std::unique_ptr<station>>& stations, signals& ending) {
     const auto first = co_await ending.next();
     if (!first) co_return;
     std::printf("tinygate: draining; again to stop at once\n");
     std::fflush(stdout);
-    for (std::size_t i = 0; i < engine.size(); ++i) {
-        station* const s = stations[i].get();
-        while (!engine.loop(i).post([s] { s->stop(); })) co_await sleep_for(std::chrono::milliseconds(1));
-    }
-    if (co_await ending.next()) engine.stop();
+    co_await tell_all(engine, stations, &station::stop);
+    const auto second = co_await ending.next();
+    if (!second) co_return;
+    co_await tell_all(engine, stations, &station::abandon);
 }
 
 void print_start(const options& asked, const std::vector<endpoint>& bound, runtime& engine) {
@@ -159,6 +208,7 @@ std::expected<void, setup_error> run_gate(const options& asked) {
                                    .signals = {SIGTERM, SIGINT}});
     if (!engine) return std::unexpected(std::move(engine.error()));
     runtime& rt = **engine;
+    std::atomic<std::size_t> still_open = rt.size();
     std::vector<std::unique_ptr<station>> stations(rt.size());
     std::vector<endpoint> addresses = asked.listen;
     std::expected<void, setup_error> bound;
@@ -167,7 +217,7 @@ std::expected<void, setup_error> run_gate(const options& asked) {
     for (std::size_t turn = 0; turn < rt.size() && bound; ++turn) {
         static_cast<void>(rt.run([&](loop& l) -> task<> {
             if (index_of(rt, l) != turn) co_return;
-            stations[turn] = std::make_unique<station>(asked);
+            stations[turn] = std::make_unique<station>(asked, still_open);
             bound = co_await stations[turn]->bind(addresses, turn == 0);
         }));
     }

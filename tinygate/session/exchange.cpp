@@ -427,7 +427,7 @@ task<verdict> exchange::tunnel() {
     from_client_.release();
     if (open) {
         limit_.watch(&moved_, gate_.settings.timeouts.tunnel);
-        constexpr auto pump = [](net::stream& from, net::stream& to, std::uint64_t& moved,
+        constexpr auto pump = [](exchange& self, net::stream& from, net::stream& to,
                                  std::uint64_t& of_this_side) -> task<> {
             auto side = net::shutdown_side::send;  // the other direction goes on
             for (;;) {
@@ -436,12 +436,13 @@ task<verdict> exchange::tunnel() {
                 if (!piece || piece->empty()) break;
                 const auto sent = co_await to.send(piece->bytes());
                 if (!sent) break;
-                moved += piece->size();
+                self.moved_ += piece->size();
                 of_this_side += piece->size();
             }
             static_cast<void>(co_await to.shutdown(side));
+            self.limit_.watch(&self.moved_, self.gate_.settings.timeouts.body);  // the other direction, if it goes on
         };
-        co_await when_all(pump(client_, up_.stream, moved_, received_), pump(up_.stream, client_, moved_, sent_));
+        co_await when_all(pump(*this, client_, up_.stream, received_), pump(*this, up_.stream, client_, sent_));
         limit_.watch(nullptr, gate_.settings.timeouts.send);
     }
     finish_upstream(false);

@@ -26,18 +26,16 @@ class borrowed {
 };
 
 /// A close with unread input would reset the connection, and the client might never see the answer that it got.
-task<result<void>> read_until_end(net::stream& client) {
+task<> linger(worker& gate, net::stream& client) {
+    const auto told = co_await client.shutdown_send();
+    if (!told) co_return;
+    const timeouts& t = gate.settings.timeouts;
+    time_limit limit(gate.clock, co_await detail::this_cancellation{}, gate.ending ? t.idle_grace : t.linger);
+    co_await detail::run_under{&limit.cancellation()};
     for (;;) {
         const auto piece = co_await client.receive();
         if (!piece || piece->empty()) break;
     }
-    co_return result<void>{};
-}
-
-task<> linger(worker& gate, net::stream& client) {
-    const auto told = co_await client.shutdown_send();
-    if (!told) co_return;
-    static_cast<void>(co_await with_timeout(gate.settings.timeouts.linger, read_until_end(client)));
 }
 
 /// Answers a request that was not understood, or did not come in time.
@@ -92,7 +90,7 @@ task<net::after> serve_http1(worker& gate, net::stream& client) {
     input from_client;
     do {
         // When the end has begun, a client that was promised another answer before that may still ask for it.
-        const bool in_grace = gate.draining && from_client.empty() && !client.has_input();
+        const bool in_grace = gate.ending && from_client.empty() && !client.has_input();
         time_limit limit(gate.clock, surroundings,
                          in_grace ? gate.settings.timeouts.idle_grace : gate.settings.timeouts.head);
         co_await detail::run_under{&limit.cancellation()};
@@ -132,7 +130,7 @@ task<net::after> serve_http1(worker& gate, net::stream& client) {
             co_await linger(gate, client);
         }
         if (outcome != verdict::next) co_return net::after::close;
-    } while (!from_client.empty() || client.has_input() || gate.draining);
+    } while (!from_client.empty() || client.has_input() || gate.ending);
     co_return net::after::idle;
 }
 

@@ -59,7 +59,9 @@ class worker {
     access_log log;
     worker_figures figures;
     std::string default_host;  ///< for upstreams, from clients that name none
-    /// The end has begun: every answer says that its connection closes.
+    /// The end has begun: no session may leave its connection idle without having said that it closes.
+    bool ending = false;
+    /// The listeners are closed, too, so every answer says that its connection closes.
     bool draining = false;
 
     std::unique_ptr<workspace> borrow_workspace() {
