@@ -48,7 +48,7 @@ class Load:
 
 
 def succession(folder, workers):
-    """Again and again the next one listens on the same port, and the one before is asked to end; backends take turns."""
+    """Again and again the next one listens on the same port and the one before has to end; backends take turns."""
     backends = [backend for backend in BACKENDS if not why_not(backend)]
     with nginx(folder, f'location / {{ return 200 "{64 * "x"}"; }}') as origin:
         gates = [Gate(origin, backend=backends[0], workers=workers)]

@@ -118,7 +118,8 @@ def old_clients(backend, folder):
             with client(gate) as peer:
                 peer.send("GET / HTTP/1.0\r\n\r\n")
                 response = peer.response()
-                check_equal((response.body, response.get("connection").lower()), (b"hello", "close"), "without keep-alive")
+                check_equal(response.body, b"hello", "without keep-alive")
+                check_equal(response.get("connection").lower(), "close", "without keep-alive")
                 peer.ends()
             check_equal(seen.requests[0].get("host"), f"{HOST}:{seen.origin.port}", "Host if the client has none")
             check("x-forwarded-host" not in seen.requests[0], "X-Forwarded-Host although there was no Host")

@@ -62,7 +62,8 @@ def options():
 
 def addresses():
     port = free_port()
-    for bad in ["", "127.0.0.1", "127.0.0.1:", ":", "127.0.0.1:65536", "127.0.0.1:x", "256.0.0.1:80", "[::1:80", "host:80"]:
+    wrong = ["", "127.0.0.1", "127.0.0.1:", ":", "127.0.0.1:65536", "127.0.0.1:x", "256.0.0.1:80", "[::1:80", "host:80"]
+    for bad in wrong:
         refused(["--listen", bad, *TO], "--listen")
         refused([*listen(port), "--to", bad], "--to", port=port)
     refused([*listen(port), "--to", f"{HOST}:0"], "--to", "port 0", port=port)

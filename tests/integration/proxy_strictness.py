@@ -41,7 +41,7 @@ def refused(gate, origin, name, status, request, before=b""):
 
 
 def must_list(backend, folder):
-    """All of it on one backend, and a sample on the others. Bodies come with their heads, so nothing has been sent on."""
+    """All of it on one backend, a sample on the others. Bodies come with their heads, so nothing was sent on."""
     cases = MUST_LIST if backend == "io_uring" else MUST_LIST[:: len(MUST_LIST) // 40]
     with Origin(answering(b"hello")) as origin, Gate(origin, backend=backend) as gate:
         check(len(MUST_LIST) >= 250, f"only {len(MUST_LIST)} cases")

@@ -5,7 +5,6 @@ import base64
 import contextlib
 import functools
 import hashlib
-import os
 import random
 import re
 import shutil
@@ -18,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from gate import (  # noqa: E402
-    FULL, HOST, Gate, Origin, answer, client, end_with_parent, get, nginx, wait_for,
+    FULL, Gate, Origin, answer, client, end_with_parent, get, nginx, wait_for,
 )
 from programs import (  # noqa: E402
     BACKENDS, PATIENCE, PRESET, Cases, Skip, check, check_equal, digest, run,
@@ -376,7 +375,8 @@ def read_frame(peer):
 def web_socket(_, backend, folder):
     with Origin(web_socket_origin) as origin, Gate(origin, backend=backend) as gate, client(gate) as peer:
         key = base64.b64encode(bytes(range(16))).decode()
-        fields = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
+        fields = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        fields += f"Sec-WebSocket-Key: {key}\r\n"
         mask = bytes([1, 2, 3, 4])
         # A client may not speak before the answer; if it does, that is passed on, too.
         peer.send(f"GET /chat HTTP/1.1\r\nHost: a\r\n{fields}\r\n".encode() + frame(b"early", mask))

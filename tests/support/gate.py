@@ -117,7 +117,8 @@ def nginx(folder, server, http=""):
         raise Skip("nginx is not installed")
     folder.chmod(0o755)
     configuration = folder / "nginx.conf"
-    paths = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"])
+    kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    paths = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
     said = b""
     for _ in range(5):  # somebody may take the port between our asking for it and nginx
         port = free_port()
@@ -400,3 +401,44 @@ def wait_for(condition, what, limit=10.0):
     while not condition():
         check(time.monotonic() < deadline, f"{what}: not within {limit:.0f} s")
         time.sleep(0.005)
+
+
+def together(*functions):
+    """Runs them beside each other, since they wait most of the time; raises what the first of them raised."""
+    failed = []
+
+    def one(function):
+        try:
+            function()
+        except Exception as error:
+            failed.append(Failure(f"{function.__name__}: {type(error).__name__}: {error}"))
+
+    threads = [threading.Thread(target=one, args=[function], daemon=True) for function in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+        check(not thread.is_alive(), "did not end")
+    if failed:
+        raise failed[0]
+
+
+def begin_upload(peer, framing, size=1000, target="/"):
+    """A head that promises a body, and half of it."""
+    if framing == "chunked":
+        peer.send(f"POST {target} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        peer.send(b"%x\r\n%b\r\n" % (size // 2, size // 2 * b"x"))
+    else:
+        size = 10 * 1024 * 1024 if framing == "much" else size
+        peer.send(f"POST {target} HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n")
+        peer.send(size // 2 * b"x")
+
+
+def begin_download(peer, framing, size=1000):
+    """For an origin: a head that promises a body, and half of it."""
+    if framing == "chunked":
+        peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n" % (size // 2, size // 2 * b"x"))
+    else:
+        size = 10 * 1024 * 1024 if framing == "much" else size
+        peer.send(f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n")
+        peer.send(size // 2 * b"x")
