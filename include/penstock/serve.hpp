@@ -2,6 +2,7 @@
 #pragma once
 
 #include <penstock/listener.hpp>
+#include <penstock/sleep.hpp>
 #include <penstock/task.hpp>
 
 #include <coroutine>
@@ -20,7 +21,7 @@ enum class after : std::uint8_t {
 struct serve_options {
     /// Connections open at once, idle ones included. At the limit accepting pauses; it goes on when one closes.
     std::size_t most_connections = 10'000;
-    /// How long sessions may go on once serve() is cancelled. Then they are cancelled, too.
+    /// How long sessions may go on once serve() is cancelled, and idle_grace at least. Then they are cancelled, too.
     duration drain_limit{0};
     /// How long a connection may stay idle before it is closed, to an eighth of it. Zero: for ever.
     duration idle_limit{0};
@@ -86,12 +87,13 @@ class session_set : protected receive_waiter {
         bool await_ready() const noexcept { return in.open_ < in.options_.most_connections; }
         template <class Promise>
         bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-            if (h.promise().cancel->requested()) return false;
+            cancel_state* const surroundings = h.promise().cancel;
+            if (surroundings != nullptr && surroundings->requested()) return false;
             ++current_loop->figures().connection_waits;
             in.waits_for_room_ = h;
             node.self = &in;
             node.fire = [](cancel_node& n) noexcept { static_cast<link&>(n).self->wake_for_room(); };
-            h.promise().cancel->add(node);
+            if (surroundings != nullptr) surroundings->add(node);
             return true;
         }
         void await_resume() noexcept { node.unlink(); }
@@ -106,8 +108,10 @@ class session_set : protected receive_waiter {
     void wait_idle(stream_record& connection) noexcept;
     void react(stream_record& connection) noexcept;
     void close(stream_record& connection) noexcept;
+    void close_if_silent(stream_record& connection) noexcept;
     void close_idle() noexcept;
     void sweep_idle() noexcept;
+    void end_grace() noexcept;
     void wake_for_room() noexcept;
     bool all_gone() const noexcept { return sessions_ == 0 && idle_.empty(); }
     void tell_if_all_gone() noexcept;
@@ -184,6 +188,10 @@ task<result<void>> serve(listener& from, serve_options options, Handler handler)
         auto accepted = co_await from.accept();
         if (accepted) {
             sessions.add(std::move(*accepted));
+        } else if (accepted.error() == errc::too_many_blocked_operations) {
+            // Of a bound that passes: a connection that closes makes room for accepting, too.
+            ++current_loop->figures().accept_pauses;
+            static_cast<void>(co_await sleep_for(std::chrono::milliseconds(100)));  // cancelled: accept() says so
         } else {
             why = accepted.error();
         }

@@ -3,6 +3,8 @@
 
 #include <penstock/time.hpp>
 
+#include <algorithm>
+#include <cstdint>
 #include <ctime>
 
 namespace penstock::detail {
@@ -20,6 +22,13 @@ class wait_time {
 
     /// For ppoll, epoll_pwait2, io_getevents: null means no limit.
     const ::timespec* relative() const noexcept { return unlimited_ ? nullptr : &left_; }
+    /// For epoll_wait(2) and poll(2), rounded up: -1 means no limit.
+    int milliseconds() const noexcept {
+        if (unlimited_) return -1;
+        constexpr std::int64_t most = 24L * 3600 * 1000;  // and then the loop looks again
+        return static_cast<int>(
+            std::min(left_.tv_sec * std::int64_t{1000} + (left_.tv_nsec + 999'999) / 1'000'000, most));
+    }
     bool only_polls() const noexcept { return !unlimited_ && left_.tv_sec == 0 && left_.tv_nsec == 0; }
 
   private:

@@ -2,6 +2,8 @@
 
 #include "base/check.hpp"
 
+#include <algorithm>
+
 namespace penstock::detail {
 
 void session_threw() noexcept { die(__FILE__, __LINE__, "an exception left a session of serve()"); }
@@ -22,7 +24,14 @@ session_set::session_set(const net::serve_options& options) noexcept : options_(
         current_loop->figures().drains_cut += self.sessions_;
         self.cancel_.request();
     };
-    idle_timer_.fire = [](timer_node& t) noexcept { static_cast<own_timer&>(t).self->sweep_idle(); };
+    idle_timer_.fire = [](timer_node& t) noexcept {
+        session_set& self = *static_cast<own_timer&>(t).self;
+        if (self.ending_) {
+            self.end_grace();
+        } else {
+            self.sweep_idle();
+        }
+    };
     room_item_.self = this;
     room_item_.run = [](ready_item& item) noexcept {
         session_set& self = *static_cast<room_item&>(item).self;
@@ -94,19 +103,32 @@ void session_set::wake_for_room() noexcept {
 
 // Connections become idle in the order of the list, so the first that is young enough ends the search.
 void session_set::sweep_idle() noexcept {
-    if (ending_) {  // it was the grace that has passed
-        close_idle();
-        tell_if_all_gone();
-        return;
-    }
     ++sweeps_;
-    while (auto* const oldest = static_cast<stream_record*>(idle_.front())) {
-        if (static_cast<std::uint16_t>(sweeps_ - oldest->idle_since) <= sweeps_per_limit) break;
-        oldest->unlink();
-        close(*oldest);
+    for (record* r = idle_.front(); r != nullptr;) {
+        auto& oldest = static_cast<stream_record&>(*r);
+        if (static_cast<std::uint16_t>(sweeps_ - oldest.idle_since) <= sweeps_per_limit) break;
+        r = idle_.next(*r);
+        close_if_silent(oldest);
     }
     if (idle_.empty()) return;
     current_loop->set_timer(idle_timer_, later(current_loop->now(), options_.idle_limit / sweeps_per_limit));
+}
+
+// Timers fire before what has just arrived is delivered: who has something to say is heard.
+void session_set::close_if_silent(stream_record& connection) noexcept {
+    if (connection.input.ready) return;
+    connection.unlink();
+    close(connection);
+}
+
+void session_set::end_grace() noexcept {
+    for (record* r = idle_.front(); r != nullptr;) {
+        auto& connection = static_cast<stream_record&>(*r);
+        r = idle_.next(*r);
+        close_if_silent(connection);
+    }
+    if (!idle_.empty()) current_loop->set_timer(idle_timer_, later(current_loop->now(), std::chrono::milliseconds(10)));
+    tell_if_all_gone();
 }
 
 void session_set::close_idle() noexcept {
@@ -121,7 +143,9 @@ void session_set::begin_end() noexcept {
     } else {
         close_idle();
     }
-    current_loop->set_timer(end_timer_, later(current_loop->now(), options_.drain_limit));
+    // Who may still ask may also be answered.
+    const duration limit = std::max(options_.drain_limit, options_.idle_grace);
+    current_loop->set_timer(end_timer_, later(current_loop->now(), limit));
 }
 
 }  // namespace penstock::detail

@@ -25,6 +25,7 @@ namespace {
 
 constexpr std::uint64_t sample_every = 64;  // turns; reading the clock twice in each would cost more than it tells
 constexpr duration descriptor_retry = std::chrono::milliseconds(100);
+constexpr duration space_retry = std::chrono::milliseconds(100);
 
 /// Makes a loop the current one of this thread, for as long as it lives.
 class make_current {
@@ -46,7 +47,7 @@ void loop_core::check_process() const noexcept {
 }
 
 bool loop_core::must_not_wait() noexcept {
-    if (!done.empty() || notified.load(std::memory_order_relaxed)) return true;
+    if (!done.empty() || !next_turn.empty() || notified.load(std::memory_order_relaxed)) return true;
     return shutting_down ? in_flight() == 0 : *ended;
 }
 
@@ -67,7 +68,9 @@ void loop_core::turn(loop& self) noexcept {
 
     // A deadline that is no later than `now` means: only look. The clock is read for a real one alone.
     const bool only_look = must_not_wait();
-    const time_point deadline = only_look ? time_point::min() : self.timers_.next();
+    time_point deadline = only_look ? time_point::min() : self.timers_.next();
+    // What lacks space may lack what no completion will bring, such as a first worker thread.
+    if (!only_look && !no_space.empty()) deadline = std::min(deadline, later(self.now(), space_retry));
     const bool timed = !only_look && deadline != never;
     mechanism->wait(timed ? self.now() : time_point::min(), deadline, done);
     self.now_is_fresh_ = false;

@@ -154,7 +154,7 @@ TEST_P(serving, a_request_within_the_grace_is_answered_though_serving_has_ended)
         auto door = must(co_await net::listen(endpoint::loopback(0)));
         const endpoint where = must(co_await door.local_endpoint());
         co_await with_scope([&](scope& s) -> task<> {
-            s.spawn(net::serve(door, {.drain_limit = 1min, .idle_grace = 500ms, .close_listener = true}, answer));
+            s.spawn(net::serve(door, {.idle_grace = 500ms, .close_listener = true}, answer));
             late.emplace(must(co_await net::connect(where)));
             never.emplace(must(co_await net::connect(where)));
             EXPECT_EQ(co_await ask(*late, "hello"), "hello");

@@ -77,6 +77,13 @@ def a_ring_that_registers_nothing(error):
     check("best of those that work here" in why, f"the line of echo: {why}")
 
 
+def a_policy_older_than_epoll_pwait2(error):
+    """Then timers are true to the millisecond only."""
+    need("io_uring", "epoll")
+    why = echo_once(forbidding(error, "io_uring_setup", "epoll_pwait2"))
+    check(why.startswith("epoll: best of those that work here; "), f"the line of echo: {why}")
+
+
 def files_go_on(error):
     """The other examples, on what is left."""
     need("io_uring", "epoll")
@@ -94,6 +101,7 @@ def main():
             a_name_is_not_replaced,
             a_ring_that_is_set_up_but_can_not_be_entered,
             a_ring_that_registers_nothing,
+            a_policy_older_than_epoll_pwait2,
             files_go_on,
         ):
             cases.run(f"{error}: {case.__name__}", case, error)

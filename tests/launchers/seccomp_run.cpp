@@ -31,6 +31,7 @@ constexpr named_call calls[] = {
     {"io_setup", SYS_io_setup},
     {"io_submit", SYS_io_submit},
     {"epoll_create1", SYS_epoll_create1},
+    {"epoll_pwait2", SYS_epoll_pwait2},
 };
 
 [[noreturn]] void refuse(const std::string& what) {

@@ -19,7 +19,10 @@ constexpr std::size_t events_per_call = 256;
 class epoll_backend final : public readiness_backend {
   public:
     epoll_backend(const backend_environment& environment, unique_fd epoll, waker wake)
-        : readiness_backend(environment), epoll_(std::move(epoll)), waker_(std::move(wake)) {}
+        : readiness_backend(environment),
+          epoll_(std::move(epoll)),
+          waker_(std::move(wake)),
+          nanoseconds_(knows_nanoseconds()) {}
     ~epoll_backend() override { end_offload(); }  // while wake() still works
     epoll_backend(const epoll_backend&) = delete;
     epoll_backend& operator=(const epoll_backend&) = delete;
@@ -57,11 +60,20 @@ class epoll_backend final : public readiness_backend {
         std::array<::epoll_event, events_per_call> events;
         const wait_time limit(now, deadline);
         ++enters_;
-        const int count = ::epoll_pwait2(epoll_.get(), events.data(), events.size(), limit.relative(), nullptr);
+        const int count = nanoseconds_
+                              ? ::epoll_pwait2(epoll_.get(), events.data(), events.size(), limit.relative(), nullptr)
+                              : ::epoll_wait(epoll_.get(), events.data(), events.size(), limit.milliseconds());
         for (int i = 0; i < count; ++i) dispatch(events[static_cast<std::size_t>(i)]);
     }
 
   private:
+    // Linux 5.11; policies that are older than the call refuse it, and then timers are true to the millisecond only.
+    bool knows_nanoseconds() const noexcept {
+        ::epoll_event unused;
+        constexpr ::timespec at_once{};
+        return ::epoll_pwait2(epoll_.get(), &unused, 1, &at_once, nullptr) >= 0;
+    }
+
     static std::uint64_t key(std::int32_t fd, std::uint32_t generation) noexcept {
         return std::uint64_t{generation} << 32 | static_cast<std::uint32_t>(fd);
     }
@@ -80,6 +92,7 @@ class epoll_backend final : public readiness_backend {
 
     unique_fd epoll_;
     waker waker_;
+    bool nanoseconds_;
 };
 
 }  // namespace

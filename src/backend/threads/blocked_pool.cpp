@@ -78,7 +78,10 @@ std::int32_t blocked_pool::add_thread() noexcept {
     try {
         auto w = std::make_unique<worker>();
         w->pool = this;
-        if (const int error = start_thread(w->thread, thread_main, w.get()); error != 0) return -error;
+        // EAGAIN of pthread_create(3) is a shortage like that of memory, and not "try again at once".
+        if (const int error = start_thread(w->thread, thread_main, w.get()); error != 0) {
+            return error == EAGAIN ? -ENOMEM : -error;
+        }
         make_idle(*w);
         workers_.push_back(std::move(w));  // has room, so it does not throw
     } catch (const std::bad_alloc&) {
