@@ -52,7 +52,7 @@ def client_gone_in_its_body(backend, folder):
                 getattr(peer, leave)()
                 wait_for(lambda: cut_short == ["POST / HTTP/1.1"], f"{framing}, {leave}: the origin sees the end")
                 goes_on(gate)
-                check_equal(len(origin.connections), 2, f"{framing}, {leave}: connections to the origin")
+                check(len(origin.connections) > 1, f"{framing}, {leave}: the connection was used again")
 
 
 def client_gone_in_the_answer(backend, folder):
@@ -148,13 +148,19 @@ def origin_gone_before_its_answer(backend, folder):
                 ("POST", "Content-Length: 1\r\n", 502),
                 ("PUT", "Content-Length: 1\r\n", 502),  # its body is not kept to be sent again
             ]:
-                goes_on(gate)
-                before = len(asked)
-                with client(gate) as peer:
-                    rest = "x" if "1" in body else ""
-                    peer.send(f"{method} /reused-{how} HTTP/1.1\r\nHost: a\r\n{body}\r\n{rest}")
-                    check_equal(peer.response().status, status, f"{method} {body!r} on a used connection, {how}")
-                check_equal(len(asked) - before, 2 if status == 200 else 1, f"{method} {body!r}: times that it arrived")
+                what = f"{method} {body!r} on a used connection, {how}"
+                for _ in range(20):
+                    goes_on(gate)
+                    opened, before = len(origin.connections), len(asked)
+                    with client(gate) as peer:
+                        rest = "x" if "1" in body else ""
+                        peer.send(f"{method} /reused-{how} HTTP/1.1\r\nHost: a\r\n{body}\r\n{rest}")
+                        found = peer.response().status
+                    times = len(asked) - before
+                    # The client may be faster than the gate, which then has no used connection yet.
+                    if (found, times, len(origin.connections) - opened) != (200, 1, 1):
+                        break
+                check_equal((found, times), (status, 2 if status == 200 else 1), f"{what}: status, times it arrived")
         goes_on(gate)
 
 

@@ -15,11 +15,12 @@ import threading
 import time
 from pathlib import Path
 
-from programs import BIN, PATIENCE, Failure, Skip, check, check_equal
+from programs import BIN, PATIENCE, PRESET, Failure, Skip, check, check_equal
 
 TINYGATE = BIN / "tinygate"
 FULL = os.environ.get("PENSTOCK_TEST_SCALE") == "full"
 HOST = "127.0.0.1"
+WORKERS = 2 if PRESET == "tsan" else 1  # ThreadSanitizer has nothing to look at in one
 
 
 def end_with_parent():
@@ -41,7 +42,9 @@ def text_of(origin):
 class Gate:
     """tinygate, running; ended by SIGTERM on leaving the `with` block, which it must do cleanly."""
 
-    def __init__(self, *origins, backend=None, options=(), listen=f"{HOST}:0", workers=1, launcher=(), complains=False):
+    def __init__(
+        self, *origins, backend=None, options=(), listen=f"{HOST}:0", workers=WORKERS, launcher=(), complains=False
+    ):
         words = [TINYGATE, "--listen", listen, "--to", ",".join(map(text_of, origins)), "--workers", workers, *options]
         command = [str(word) for word in [*launcher, *words, *(["--backend", backend] if backend else [])]]
         self.complains = complains
