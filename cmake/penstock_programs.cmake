@@ -12,8 +12,3 @@ if(NOT PENSTOCK_SANITIZE)
   add_subdirectory(${PROJECT_SOURCE_DIR}/bench)
 endif()
 add_subdirectory(${PROJECT_SOURCE_DIR}/tinygate)
-
-file(GLOB survey CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/survey/*.cpp)
-if(survey)
-  penstock_program(penstock-survey . ${survey})
-endif()

@@ -25,7 +25,7 @@ from typing import Iterator
 ROOT = Path(os.environ["PENSTOCK_SOURCE"])
 BUILD = Path(os.environ["PENSTOCK_BUILD"])
 
-SOURCE_FOLDERS = ["include", "src", "tests", "tools", "bench", "cmake", "examples", "survey", "tinygate"]
+SOURCE_FOLDERS = ["include", "src", "tests", "tools", "bench", "cmake", "examples", "tinygate"]
 SOURCE_SUFFIXES = {".cpp", ".hpp", ".py", ".sh", ".txt", ".cmake", ".in", ""}
 FILE_SUFFIXES = (".cpp", ".hpp", ".py", ".sh", ".md", ".txt", ".cmake", ".json")
 NOT_OURS = ("std::", "net.core.", "kernel.", "fs.aio")  # what is named but lives in the standard library or the kernel

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from programs import (  # noqa: E402
-    BACKENDS, BIN, PRESET, Cases, Echo, Skip, check, check_complaint, check_equal, example, limit_descriptors, run, why_not,
+    BACKENDS, PRESET, SOURCE, Cases, Echo, Skip, check, check_complaint, check_equal, example, limit_descriptors, run, why_not,
 )
 
 NAMES = ["auto", *BACKENDS]
@@ -39,8 +39,8 @@ def wrong_command_line():
     check_complaint(run(example("get", "a", "b")), 2, "get: 'b' is one argument too many; usage: get ")
     check_complaint(run(example("cat", "--frob")), 2, "cat: unknown option '--frob'; usage: cat ")
     check_complaint(run([*example("cat"), "--backend"]), 2, "cat: --backend needs a name; usage: cat ")
-    check_complaint(run([BIN / "penstock-survey", "--frob"]), 2, "unknown option '--frob'", "--help")
-    check_complaint(run([BIN / "penstock-survey", "--seconds", "-1"]), 2, "'-1' is not a number of seconds")
+    check_complaint(run([SOURCE / "run", "--frob"]), 2, "run: unrecognized arguments: --frob", "--help")
+    check_complaint(run([SOURCE / "run", "--seconds", "0"]), 2, "'0' is not a number of seconds")
 
 
 def help_is_no_misuse():
@@ -48,7 +48,7 @@ def help_is_no_misuse():
         done = run(example(name, "--help"))
         check_equal((done.returncode, done.stderr), (0, b""), f"{name} --help")
         check(done.stdout.startswith(b"usage: " + name.encode()), f"{name} --help: {done.stdout!r}")
-    check_equal(run([BIN / "penstock-survey", "--help"]).returncode, 0, "exit status of penstock-survey --help")
+    check_equal(run([SOURCE / "run", "--help"]).returncode, 0, "exit status of ./run --help")
 
 
 def bad_addresses():

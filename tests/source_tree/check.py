@@ -43,7 +43,7 @@ AMBIGUOUS_NAMES = "threads|poll|select|null|simulated"
 
 # Where a backend may not be named: the library outside of src/backend, and the programs on top of it. bench/ is
 # not listed, because a bare loop is written for its mechanism.
-NEUTRAL_FOLDERS = ["include", "src", "examples", "survey", "tinygate"]
+NEUTRAL_FOLDERS = ["include", "src", "examples", "tinygate"]
 
 KERNEL_HEADER = re.compile(
     r"(^|/)(linux|asm|asm-generic|netinet|liburing)/|(^|/)liburing\.h$|(^|/)sys/(socket|epoll|uio)\.h$"
@@ -54,7 +54,7 @@ MECHANISM_HEADER = re.compile(r"^(liburing(/.*)?\.h|sys/epoll\.h|linux/(aio_abi|
 LONGEST_FILE = 600
 MAY_BE_LONGER: set[str] = set()  # paths from the root; each with the reason beside it
 
-SOURCE_FOLDERS = ["include", "src", "examples", "survey", "bench", "tests", "tools", "tinygate", "iobench"]
+SOURCE_FOLDERS = ["include", "src", "examples", "bench", "tests", "tools", "tinygate", "iobench"]
 SOURCE_SUFFIXES = {".cpp", ".hpp", ".py", ".sh", ".cmake"}
 
 

@@ -22,14 +22,15 @@ class BenchError(Exception):
     """Something that makes a measurement impossible, told in one line."""
 
 
-def pin(core, priority=PRIORITY):
-    """Returns what a child calls before it runs the program; None: on any core."""
+def pin(core):
+    """Returns what a child calls before it runs the program; None: on any core, with no priority."""
 
     def place():
-        if core is not None:
-            os.sched_setaffinity(0, {core} & os.sched_getaffinity(0) or os.sched_getaffinity(0))
+        if core is None:
+            return
+        os.sched_setaffinity(0, {core} & os.sched_getaffinity(0) or os.sched_getaffinity(0))
         try:
-            os.setpriority(os.PRIO_PROCESS, 0, priority)
+            os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
         except PermissionError:
             pass  # measured all the same, only with more noise
 
@@ -42,7 +43,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _started = []
 
 
-def spawn(command, place=pin(None, 0), **options):
+def spawn(command, place=pin(None), **options):
     """Starts a child that does not outlive this process, and that Ctrl-C on the terminal leaves to this process."""
 
     def prepare():
@@ -157,12 +158,12 @@ class Process:
 
 
 class Measured(Process):
-    """A process, on the core for such, whose use of the machine is asked for."""
+    """A server, on the core for such, whose use of the machine can be asked for."""
 
     address = ""
 
-    def __init__(self, command):
-        super().__init__(command, SERVER_CORE)
+    def __init__(self, command, core=SERVER_CORE):
+        super().__init__(command, core)
         try:
             self._await_start()
         except BaseException:

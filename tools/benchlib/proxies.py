@@ -18,6 +18,11 @@ def tinygate(bin_folder, backend, origin):
     return Server([*command, "--workers", "1"])
 
 
+def origin(bin_folder, name, core, *options):
+    """Ours, for where there may be no nginx."""
+    return Server([bin_folder / "tinygate-origin", "--name", name, *options], core)
+
+
 def bare_pump(bin_folder, mechanism, origin):
     return Server([bin_folder / "bench/bare_pump", "--mechanism", mechanism, "--listen", "127.0.0.1:0", "--to", origin])
 

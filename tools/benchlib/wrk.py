@@ -33,10 +33,15 @@ def run(address, path, connections, seconds):
     command = ["wrk", "-t1", f"-c{connections}", f"-d{math.ceil(seconds) + (0 if whole else 5)}s", "--latency"]
     command += ["--timeout", "10s", f"http://{address}{path}"]
     child = spawn(command, pin(LOAD_CORE), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    if not whole:
-        time.sleep(seconds)
-        child.send_signal(signal.SIGINT)
-    output, complaint = child.communicate(timeout=seconds + PATIENCE)
+    try:
+        if not whole:
+            time.sleep(seconds)
+            child.send_signal(signal.SIGINT)
+        output, complaint = child.communicate(timeout=seconds + PATIENCE)
+    except BaseException:
+        child.kill()  # or the servers would go on draining
+        child.wait()
+        raise
     if child.returncode != 0 or "requests in" not in output:
         said = (complaint or output).strip().splitlines()
         raise BenchError(f"wrk: {said[-1] if said else f'ended with status {child.returncode}'}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from console import PROGRESS_EVERY, ROOT, Console, Finished
 
-FORMATTED = ["include", "src", "examples", "survey", "bench", "tests", "cmake", "tinygate", "iobench"]
+FORMATTED = ["include", "src", "examples", "bench", "tests", "cmake", "tinygate", "iobench"]
 TIDIED = ["src", "tinygate"]
 STAMPS = ROOT / "build" / "tidy"
 
