@@ -27,6 +27,7 @@ class Row:
     p99_us: float = 0
     errors: int = 0
     to_best: float = 0
+    spread: float = 0  # of the turns' CPU: largest less smallest, to the median
 
 
 def compare(bin_folder, folder, backends, seconds):
@@ -68,7 +69,9 @@ def compare(bin_folder, folder, backends, seconds):
 
 
 def fill(row, taken, calls):
-    row.cpu_us = median(one["cpu_us_per_request"] for one in taken)
+    cpu = [one["cpu_us_per_request"] for one in taken]
+    row.cpu_us = median(cpu)
+    row.spread = (max(cpu) - min(cpu)) / row.cpu_us if len(cpu) > 1 else 0
     row.rate = median(one["requests_per_second"] for one in taken)
     row.p99_us = median(one["p99_us"] for one in taken)
     row.errors = sum(one["errors"] for one in taken)
@@ -140,9 +143,14 @@ def calls_text(row):
 
 def notes(rows):
     """What the figures are worth."""
-    yield "CPU: the proxy's, user and kernel, all its threads; lower is better. A few per cent are noise here."
+    yield "CPU: the proxy's, user and kernel, all its threads; lower is better."
+    if spread := max(row.spread for row in rows):
+        yield f"Turns of the same proxy differed by up to {100 * spread:.0f} %: a difference that small says nothing."
+    else:
+        yield "One short turn each: differences of some per cent say nothing."
     if len(CORES) < 2:
-        yield "One core only: requests/s and p99 say how all three share it, nothing of the proxy. CPU per request counts."
+        yield "One core only: requests/s and p99 say how all three share it, nothing of the proxy. CPU per request compares"
+        yield "the proxies with each other, but not with figures from two cores, where less is found per turn."
     else:
         yield "requests/s and p99 are bounded by the one core of load and origin as much as by the proxy."
     if any(row.calls is None for row in rows if not row.failure):
