@@ -13,7 +13,9 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from gate import HOST, Gate, Origin, answer, answering, client, end_with_parent, get, nginx, wait_for  # noqa: E402
+from gate import (  # noqa: E402
+    HOST, Gate, Origin, answer, answering, client, end_with_parent, get, nginx, on_all_backends, wait_for,
+)
 from programs import (  # noqa: E402
     BACKENDS, PATIENCE, PRESET, Cases, Failure, Skip, check, check_equal, why_not,
 )
@@ -206,7 +208,8 @@ def main():
     if PRESET == "tsan":
         cases.end()
     cases.run(succession_of_one_worker.__name__, succession_of_one_worker)
-    cases.run_on_backends(under_way_is_finished, the_rest_is_cut, twice_is_at_once, idle_ones_end)
+    for function in (under_way_is_finished, the_rest_is_cut, twice_is_at_once, idle_ones_end):
+        cases.run(f"every backend: {function.__name__}", on_all_backends, function)
     cases.end()
 
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from gate import HOST, Gate, Origin, answer, answering, client, get, wait_for  # noqa: E402
+from gate import HOST, Gate, Origin, answer, answering, client, get, on_all_backends, wait_for  # noqa: E402
 from programs import PRESET, Cases, check, check_equal, run  # noqa: E402
 
 
@@ -399,8 +399,9 @@ def main():
         round_robin,
         access_log,
         two_workers_one_log,
-        log_that_can_not_be_written,
     )
+    function = log_that_can_not_be_written
+    cases.run(f"every backend: {function.__name__}", on_all_backends, function)
     cases.end()
 
 

@@ -129,16 +129,18 @@ BAD_HEADS = [
 
 def bad_responses(backend, folder):
     """502, the connection to the origin is closed, and the client's says so."""
-    for bad in BAD_HEADS:
-        def talk(peer, bad=bad):
-            peer.request()
-            peer.send(bad)
-            if bad:
-                peer.rest()
 
-        with Origin(talk) as origin, Gate(origin, backend=backend) as gate:
-            check_equal(get(gate).status, 502, str(bad[:80]))
-            wait_for(lambda: origin.connections[0].socket.fileno() < 0, "the origin's connection ends")
+    def talk(peer):
+        bad = BAD_HEADS[int(peer.request().start.split(" ")[1][1:])]
+        peer.send(bad)
+        if bad:
+            peer.rest()
+
+    with Origin(talk) as origin, Gate(origin, backend=backend) as gate:
+        for n, bad in enumerate(BAD_HEADS):
+            check_equal(get(gate, f"/{n}").status, 502, str(bad[:80]))
+            wait_for(lambda: origin.connections[-1].socket.fileno() < 0, "the origin's connection ends")
+            check_equal(len(origin.connections), n + 1, "connections to the origin")
 
 
 def bad_bodies(backend, folder):

@@ -11,9 +11,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from gate import (  # noqa: E402
-    HOST, Gate, Listening, Origin, answer, answering, begin_download, begin_upload, client, get, together, wait_for,
+    HOST, Gate, Listening, Origin, answer, answering, begin_download, begin_upload, client, get, on_all_backends,
+    together, wait_for,
 )
-from programs import BACKENDS, PRESET, Cases, Failure, Skip, check, check_equal, why_not  # noqa: E402
+from programs import PRESET, Cases, Failure, check, check_equal  # noqa: E402
 
 MB = 1 << 20
 HELLO = answer(b"hello")
@@ -270,22 +271,6 @@ def quiet_tunnel(backend, folder):
         check_equal(peer.response().status, 101, "the tunnel")
         peer.reset()
         wait_for(lambda: origin.connections[0].socket.fileno() < 0, "the origin's end")
-
-
-def on_all_backends(function):
-    """At once, for a function that waits most of the time."""
-
-    def on(backend):
-        def run_it():
-            function(backend, None)
-
-        run_it.__name__ = backend
-        return run_it
-
-    working = [backend for backend in BACKENDS if not why_not(backend)]
-    if not working:
-        raise Skip("no backend works here")
-    together(*map(on, working))
 
 
 def main():

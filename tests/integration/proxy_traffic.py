@@ -32,7 +32,7 @@ CONNECTIONS = 512 if PRESET != "tsan" else 64
 def much(backend):
     """The size of the biggest body."""
     if PRESET != "release" and not FULL:
-        return (20 if PRESET == "asan" else 5) * MB
+        return (10 if PRESET == "asan" else 5) * MB
     return (200 if FULL or backend == "io_uring" else 20) * MB
 
 
@@ -234,8 +234,8 @@ def pipelined_with_bodies(_, backend, folder):
 
 def slow_reader(_, backend, folder):
     """Nobody holds what a client does not read: the origin has to wait. Then it all comes."""
-    size = 64 * MB
-    data = content(MB) * 64
+    size = (64 if PRESET == "release" else 32) * MB
+    data = content(MB) * (size // MB)
     delivered = [0]
 
     def talk(peer):
@@ -297,7 +297,7 @@ def slow_writers(_, backend, folder):
 
 def both_ways_at_once(_, backend, folder):
     """An origin that answers while it reads, and reads no further until it is read."""
-    size = 8 * MB
+    size = (8 if PRESET == "release" else 4) * MB
 
     def talk(peer):
         request = peer.head()

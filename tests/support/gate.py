@@ -15,7 +15,7 @@ import threading
 import time
 from pathlib import Path
 
-from programs import BIN, PATIENCE, PRESET, Failure, Skip, check, check_equal
+from programs import BACKENDS, BIN, PATIENCE, PRESET, Failure, Skip, check, check_equal, why_not
 
 TINYGATE = BIN / "tinygate"
 FULL = os.environ.get("PENSTOCK_TEST_SCALE") == "full"
@@ -424,6 +424,22 @@ def together(*functions):
         check(not thread.is_alive(), "did not end")
     if failed:
         raise failed[0]
+
+
+def on_all_backends(function):
+    """At once, for a function that waits most of the time."""
+
+    def on(backend):
+        def run_it():
+            function(backend, None)
+
+        run_it.__name__ = backend
+        return run_it
+
+    working = [backend for backend in BACKENDS if not why_not(backend)]
+    if not working:
+        raise Skip("no backend works here")
+    together(*map(on, working))
 
 
 def begin_upload(peer, framing, size=1000, target="/"):
