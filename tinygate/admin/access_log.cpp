@@ -129,9 +129,13 @@ task<> access_log::flush() {
 
 task<> access_log::write_until_cancelled() {
     detail::cancel_state* const surroundings = co_await detail::this_cancellation{};
-    while (co_await sleep_for(flush_every)) co_await flush();
-    co_await detail::run_under{nullptr};  // what is left is written all the same
-    co_await flush();
+    for (bool goes_on = true; goes_on;) {
+        goes_on = (co_await sleep_for(flush_every)).has_value();
+        co_await detail::run_under{nullptr};  // what is begun is written, and what is left at the end
+        co_await flush();
+        co_await detail::run_under{surroundings};
+    }
+    co_await detail::run_under{nullptr};
     co_await file_.close();
     co_await detail::run_under{surroundings};
 }

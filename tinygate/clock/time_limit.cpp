@@ -11,10 +11,11 @@ ticker::ticker() noexcept {
 }
 
 ticker::~ticker() {
-    if (current_loop != nullptr) current_loop->cancel_timer(*this);
+    if (home_ != nullptr) home_->cancel_timer(*this);
 }
 
 void ticker::add(time_limit& d) noexcept {
+    home_ = current_loop;
     under_way_.push_back(d);
     if (stopped_) d.cancel_.request();
     if (!set) current_loop->set_timer(*this, penstock::detail::later(current_loop->now(), period));

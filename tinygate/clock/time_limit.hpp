@@ -38,6 +38,7 @@ class ticker : penstock::detail::timer_node {
     void tick() noexcept;
 
     penstock::detail::list<time_limit> under_way_;
+    penstock::loop* home_ = nullptr;
     std::uint32_t ticks_ = 0;
     bool stopped_ = false;
 };

@@ -51,7 +51,13 @@ peer& upstream_pool::next() noexcept {
 
 connection upstream_pool::take_idle(peer& p) noexcept {
     auto& idle = idle_[static_cast<std::size_t>(&p - peers_.data())];
-    idle_connection* const entry = idle.back();
+    idle_connection* entry = idle.back();
+    // What it has said was not asked for, and would be taken for the answer to what comes now; its end is in the ready
+    // queue, perhaps behind who asks.
+    while (entry != nullptr && (entry->record->has_something() || entry->record->input.ready)) {
+        drop(*entry);
+        entry = idle.back();
+    }
     if (entry == nullptr) return {.stream = {}, .to = &p, .reused = false};
     entry->unlink();
     --idle_count_;
