@@ -56,7 +56,7 @@ def chosen_by(line):
 def show(found, chosen, why):
     OUT.say()
     OUT.say(OUT.strong("Backends"))
-    OUT.say("  " + OUT.faint(f"{'':13}{'sockets':11}{'files':11}"))
+    OUT.say("  " + OUT.faint(f"{'':13}{'sockets':11}files"))
     for backend in found:
         if not backend.works:
             OUT.say(f"  {OUT.no} {backend.name:11}{OUT.bad(backend.about)}")
