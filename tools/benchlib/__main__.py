@@ -1,6 +1,7 @@
 import argparse
 import os
 import resource
+import signal
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ BACKENDS = ["io_uring", "epoll", "linux_aio", "threads"]
 
 def main():
     options = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # in order, so that nothing is left behind
     try:
         report = {"echo": run_echo, "idle": run_idle, "await": run_await, "proxy": run_proxy}[options.what](options)
         if options.json:
