@@ -259,6 +259,30 @@ def too_many_connections(backend, folder):
 # --- who asks for too much -----------------------------------------------------------------------------------------
 
 
+def few_descriptors(backend, folder):
+    """Clients wait until others have left; nobody is told 503 because the gate has let too many in."""
+    with Origin(answering(b"hello")) as origin:
+        with Gate(origin, backend=backend, launcher=["prlimit", "--nofile=64:64"]) as gate:
+            waiting = [client(gate) for _ in range(100)]
+            for peer in waiting:
+                peer.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            for peer in waiting:
+                check_equal(peer.response().body, b"hello", "an answer")
+                peer.close()
+
+
+def soft_limit_of_descriptors(backend, folder):
+    """The one of a shell is raised."""
+    with Origin(answering(b"hello")) as origin:
+        with Gate(origin, backend=backend, launcher=["prlimit", "--nofile=32:4096"]) as gate:
+            waiting = [client(gate) for _ in range(40)]
+            for peer in waiting:
+                peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                check_equal(peer.response().body, b"hello", "an answer")
+            for peer in waiting:
+                peer.close()
+
+
 def bodies_too_large(backend, folder):
     """413, also for what is only found out on the way; the client sees it although it had sent more."""
 
@@ -335,6 +359,8 @@ def main():
         origin_refuses,
         too_many_connections,
         bodies_too_large,
+        few_descriptors,
+        soft_limit_of_descriptors,
     )
     for error in WHY:
         cases.run(f"{error}: {io_uring_forbidden.__name__}", io_uring_forbidden, error)

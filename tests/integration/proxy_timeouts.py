@@ -145,7 +145,11 @@ def slow_origins(backend, folder):
             peer.send("HTTP/1.1 103 Early Hints\r\n\r\n")
         peer.rest()
 
-    with Origin(talk) as origin, Gate(origin, backend=backend, options=options) as gate:
+    with contextlib.ExitStack() as held:
+        origin = held.enter_context(Origin(talk))
+        gate = held.enter_context(Gate(origin, backend=backend, options=options))
+        # Where an answer has to begin before it stalls.
+        patient = held.enter_context(Gate(origin, backend=backend, options=options[2:]))
 
         def told(send, status=504):
             with client(gate) as peer:
@@ -191,7 +195,7 @@ def slow_origins(backend, folder):
                 check_equal(peer.response().status, 504, "the answer")
 
         def body_stalls(framing):
-            with client(gate) as peer:
+            with client(patient) as peer:
                 peer.send(f"GET /{framing} HTTP/1.1\r\nHost: a\r\n\r\n")
                 peer.socket.settimeout(SOON)
                 try:

@@ -7,12 +7,14 @@
 #include <penstock/sleep.hpp>
 
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): sigset functions and numbers are POSIX's
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace tinygate {
@@ -24,6 +26,24 @@ namespace {
 // Only `threads` has a bound of its own on what may wait: 3/4 of this, so some 1,500 clients and as many upstream
 // connections for each worker. Threads are started when needed.
 constexpr std::uint32_t most_threads = 4096;
+
+/// What a shell allows (often 1024) is for programs that use select(); the hard limit is what was meant. \return it.
+std::size_t raise_descriptor_limit() {
+    ::rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    const ::rlim_t before = std::exchange(limit.rlim_cur, limit.rlim_max);
+    return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
+}
+
+/// Clients that were let in without a descriptor left for their upstream would only be told 503; so they wait outside.
+bounds fitting(bounds wanted, std::size_t descriptors) {
+    // Rings, listeners, the log, and what is just being closed; transfer() does without pipes if it must.
+    const std::size_t own = 32 + descriptors / 16;
+    const std::size_t each = std::max<std::size_t>(8, (descriptors - std::min(descriptors, own)) / 2);
+    wanted.connections = std::min(wanted.connections, each);
+    wanted.upstream_idle = std::min(wanted.upstream_idle, each);
+    return wanted;
+}
 
 /// The index of each loop, which work for all of them needs.
 std::size_t index_of(runtime& engine, const loop& l) {
@@ -133,6 +153,7 @@ result<void> serve_all(runtime& engine, stations& all) {
 }  // namespace
 
 std::expected<void, setup_error> run_gate(const options& asked) {
+    const std::size_t descriptors = raise_descriptor_limit();
     auto engine = runtime::create({.loops = asked.workers,
                                    .loop = {.backend = asked.backend, .bounds = {.max_threads = most_threads}},
                                    .signals = {SIGTERM, SIGINT}});
@@ -140,7 +161,9 @@ std::expected<void, setup_error> run_gate(const options& asked) {
     std::atomic<std::size_t> still_open = 0;
     stations all((*engine)->size());
     std::vector<endpoint> addresses = asked.listen;
-    if (auto bound = bind_all(**engine, asked, addresses, all, still_open); !bound) return bound;
+    options fitted = asked;
+    fitted.bounds = fitting(asked.bounds, descriptors / all.size());
+    if (auto bound = bind_all(**engine, fitted, addresses, all, still_open); !bound) return bound;
     print_start(asked, addresses, **engine);
     const auto served = serve_all(**engine, all);
     if (!served) return std::unexpected(setup_error{served.error(), "accepting: " + served.error().message()});
