@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import errno
 import os
 import re
 import select
@@ -192,6 +193,9 @@ class Origin:
             self.talk(peer)
         except (ConnectionError, EOFError):
             pass
+        except OSError as error:
+            if error.errno != errno.EBADF:  # closed by the end of this server
+                self.faults.append(f"{type(error).__name__}: {error}")
         except Exception as error:
             self.faults.append(f"{type(error).__name__}: {error}")
         finally:
