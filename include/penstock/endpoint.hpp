@@ -18,7 +18,8 @@ class endpoint {
   public:
     endpoint() noexcept = default;
 
-    /// Reads `127.0.0.1:80`, `[::1]:80`, `[fe80::1%2]:80` or `[fe80::1%eth0]:80` (zone), `*:80` (every IPv6 and IPv4 address),
+    /// Reads `127.0.0.1:80`, `[::1]:80`, `[fe80::1%2]:80` or `[fe80::1%eth0]:80` (zone), `*:80` (every IPv6 and IPv4
+    /// address),
     /// `:80` (same), `unix:/path` or `unix:@abstract`. Numeric only: names are the resolver's business.
     /// \return the endpoint, or one line saying what is wrong with `text` and what a right one looks like.
     static std::expected<endpoint, setup_error> parse(std::string_view text);

@@ -74,7 +74,8 @@ struct backend_statistics {
 ///   had not been cancelled when that came first. Calling it again is harmless.
 /// - An accept or receive may call more() any number of times before its finish(); see accept_op and receive_op for
 ///   what final results mean. The credit of a receive and the limit of an accept are obeyed.
-/// - A receive owns no buffer while it waits; when the pool is empty it is parked until a buffer comes back. A read owns
+/// - A receive owns no buffer while it waits; when the pool is empty it is parked until a buffer comes back. A read
+/// owns
 ///   one where it waits inside a blocking call (`threads`, and files on the worker pool).
 /// - Closing a handle (close_op) is only asked for when no operation on it is under way.
 class backend {

@@ -3,7 +3,7 @@
 #include "origin/site.hpp"
 #include <penstock/penstock.hpp>
 
-#include <signal.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): SIGINT and so on are what is meant
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -76,7 +76,7 @@ int start(const options& asked) {
     std::optional<std::string> page = "<!doctype html><title>{{origin}}</title><p>This is {{origin}}.\n";
     if (!asked.page.empty()) page = read_file(asked.page);
     if (!page) return complain("--page " + asked.page + " can't be read, or is empty");
-    block_signals({SIGINT, SIGTERM});  // before any thread starts; from now on they are awaited
+    static_cast<void>(block_signals({SIGINT, SIGTERM}));  // before any thread starts; from now on they are awaited
     const auto engine = loop::create();
     if (!engine) return complain(engine.error().message);
     return (*engine)->run(run(asked, *at, std::move(*page)));

@@ -17,7 +17,7 @@ namespace {
 
 constexpr duration for_a_head = 10s;  // between two pieces of it; its size is bounded
 constexpr duration for_the_end = 1s;  // that a client may take to read the last answer
-constexpr std::size_t most_dropped = 256 * 1024;
+constexpr std::size_t most_dropped = std::size_t{256} * 1024;
 
 /// Receives until a head is complete or refused. \return incomplete if the client has left or is too slow.
 task<http::progress> receive_head(net::stream& client, input& received, http::request_parser& parser) {

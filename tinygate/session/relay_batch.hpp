@@ -16,6 +16,11 @@ namespace tinygate {
 /// How the body goes on the wire of the other side.
 enum class outgoing_framing : std::uint8_t { as_it_is, chunked };
 
+/// A request's body keeps its framing.
+constexpr outgoing_framing framing_of(const penstock::http::framing& body) noexcept {
+    return body.kind == penstock::http::body_kind::chunked ? outgoing_framing::chunked : outgoing_framing::as_it_is;
+}
+
 /// Filled from what has come, sent, and filled again. The slices are views into what was added.
 class relay_batch {
   public:
