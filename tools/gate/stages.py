@@ -24,7 +24,8 @@ def style(console: Console, tally: Tally, full: bool) -> None:
         ("clang-tidy", lambda: style_checks.clang_tidy(console, full)),
     ]
     if not full:
-        tally.leave_out("clang-tidy over the unit tests; ./test --full has it")
+        recent = style_checks.RECENT_COMMITS
+        tally.leave_out(f"clang-tidy over what the last {recent} commits did not touch, and tests; ./test --full has it")
     for name, check in checks:
         finished = check()
         if finished.code == 0:

@@ -4,12 +4,14 @@ import concurrent.futures
 import hashlib
 import os
 import re
+import subprocess
 from pathlib import Path
 
 from console import PROGRESS_EVERY, ROOT, Console, Finished
 
 FORMATTED = ["include", "src", "examples", "bench", "tests", "cmake", "tinygate", "iobench"]
 TIDIED = ["src", "tinygate"]
+RECENT_COMMITS = 20
 STAMPS = ROOT / "build" / "tidy"
 
 
@@ -25,8 +27,8 @@ def clang_tidy(console: Console, full: bool) -> Finished:
         if configured.code != 0:
             return configured
     STAMPS.mkdir(parents=True, exist_ok=True)
-    found = [path for folder in TIDIED for path in (ROOT / folder).rglob("*.cpp")]
-    sources = sorted(path for path in found if full or not path.stem.endswith("_test"))
+    found = sorted(path for folder in TIDIED for path in (ROOT / folder).rglob("*.cpp"))
+    sources = found if full else recently_touched([path for path in found if not path.stem.endswith("_test")])
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         results = []
         shown = console.elapsed()
@@ -40,6 +42,14 @@ def clang_tidy(console: Console, full: bool) -> Finished:
     if not failed:
         return Finished(0, "", STAMPS, False)
     return Finished(1, "".join(result.output for result in failed), failed[0].log, False)
+
+
+def recently_touched(sources: list[Path]) -> list[Path]:
+    """Those whose file, or whose header, the last commits changed; all of them where there is no history."""
+    command = ["git", "log", f"-{RECENT_COMMITS}", "--name-only", "--format=", "--", *TIDIED, "include"]
+    log = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    names = {Path(line).stem for line in log.stdout.splitlines() if line}
+    return [path for path in sources if path.stem in names] if log.returncode == 0 and names else sources
 
 
 def tidy_one(console: Console, source: Path) -> Finished | None:
