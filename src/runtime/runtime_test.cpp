@@ -144,12 +144,15 @@ TEST(runtime, rethrows_the_first_exception_when_all_have_ended) {
 }
 
 TEST(runtime, leaves_nothing_behind_when_a_loop_cannot_be_had) {
+    std::thread([] {}).join();  // a sanitizer starts one of its own with the first
     const std::size_t before = threads_of_this_process();
     const auto unknown = runtime::create({.loops = 3, .loop = {.backend = "no such"}});
     ASSERT_FALSE(unknown);
     EXPECT_EQ(unknown.error().code, std::errc::invalid_argument);
     EXPECT_NE(unknown.error().message.find("unknown backend 'no such'"), std::string::npos) << unknown.error().message;
-    EXPECT_EQ(threads_of_this_process(), before);
+    // The kernel forgets a thread a moment after it was joined.
+    for (int i = 0; i < 1000 && threads_of_this_process() > before; ++i) std::this_thread::sleep_for(1ms);
+    EXPECT_LE(threads_of_this_process(), before);
 }
 
 TEST(runtime, refuses_signals_that_cannot_be_blocked) {
