@@ -86,7 +86,6 @@ void access_log::add(const access_entry& entry) {
     if (!enabled_) return;
     if (lines_.size() + 512 + entry.target.size() > most_) {
         ++dropped_;
-        ++untold_;
         return;
     }
     lines_.append(R"({"time":")").append(time_of(entry.began)).append("\"");
@@ -101,7 +100,7 @@ void access_log::add(const access_entry& entry) {
     append_field(lines_, R"(,"us":)", static_cast<std::uint64_t>(took));
     append_field(lines_, R"(,"upstream":)", entry.upstream);
     if (!entry.failure.empty()) append_field(lines_, R"(,"failure":)", entry.failure);
-    if (untold_ != 0) append_field(lines_, R"(,"dropped_before":)", std::exchange(untold_, 0));
+    if (dropped_ != 0) append_field(lines_, R"(,"dropped_before":)", std::exchange(dropped_, 0));
     lines_ += "}\n";
 }
 
@@ -115,7 +114,6 @@ task<> access_log::flush() {
         if (!written) {
             const auto lost = static_cast<std::uint64_t>(std::ranges::count(writing_, '\n')) - (failing_ ? 1 : 0);
             dropped_ += lost;
-            untold_ += lost;
             if (!failing_) {  // once, not with every line
                 std::fprintf(stderr, "tinygate: access log: %s; lines are dropped until it can be written again\n",
                              written.error().message().c_str());

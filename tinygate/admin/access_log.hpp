@@ -42,7 +42,6 @@ class access_log {
     void add(const access_entry& entry);
     /// Writes what add() leaves, until cancelled; then the rest.
     penstock::task<> write_until_cancelled();
-    std::uint64_t dropped() const noexcept { return dropped_; }
 
   private:
     penstock::task<> flush();
@@ -52,8 +51,7 @@ class access_log {
     std::string lines_;
     std::string writing_;
     std::size_t most_;
-    std::uint64_t dropped_ = 0;
-    std::uint64_t untold_ = 0;  // of those dropped
+    std::uint64_t dropped_ = 0;  // lines, since one was last written that says so
     bool enabled_ = false;
     bool failing_ = false;  // the last write did
 

@@ -14,10 +14,10 @@ using namespace failures;
 
 task<verdict> exchange::run() {
     if (request_.method == http::method::connect || request_.method == http::method::trace) {
-        co_return co_await refuse(405, "this method is not offered here");
+        co_return co_await answer(405, "this method is not offered here");
     }
     if (request_.body.kind == http::body_kind::length && request_.body.length > gate_.settings.bounds.body) {
-        co_return co_await refuse(413, too_large);
+        co_return co_await answer(413, too_large);
     }
     const std::string_view bytes = from_client_.view();
     upgrades_ = may_upgrade(request_, bytes);
@@ -44,7 +44,6 @@ task<verdict> exchange::run() {
             }
             if (answered == step::failed) co_return co_await fail_upstream();
         }
-        ++gate_.figures.retried;
         retried_ = true;
     }
 }
@@ -143,11 +142,6 @@ void exchange::finish_upstream(bool reusable) noexcept {
     }
 }
 
-task<verdict> exchange::refuse(std::uint16_t status, std::string_view why) {
-    ++gate_.figures.refused;
-    co_return co_await answer(status, why);
-}
-
 /// Answers with an error of the gate's own. Not under the time limit, which may be what has passed.
 task<verdict> exchange::answer(std::uint16_t status, std::string_view why) {
     failure_ = why;
@@ -164,7 +158,6 @@ task<verdict> exchange::answer(std::uint16_t status, std::string_view why) {
 task<verdict> exchange::fail_upstream() {
     gate_.upstreams.discard(up_);
     if (answer_ == 0 || response_begun_) co_return verdict::close;
-    ++gate_.figures.failed;
     co_return co_await answer(answer_, failure_);
 }
 

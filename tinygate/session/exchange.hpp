@@ -74,7 +74,6 @@ class exchange {
     penstock::task<verdict> respond();
     penstock::task<bool> relay_response(penstock::http::body_reader& body, outgoing_framing framing);
     penstock::task<verdict> tunnel();
-    penstock::task<verdict> refuse(std::uint16_t status, std::string_view why);
     penstock::task<verdict> answer(std::uint16_t status, std::string_view why);
     penstock::task<verdict> fail_upstream();
     bool exceeds_bound() const noexcept { return received_ > gate_.settings.bounds.body; }

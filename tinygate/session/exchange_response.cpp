@@ -162,7 +162,6 @@ task<bool> exchange::relay_response(http::body_reader& body, outgoing_framing fr
 
 /// Bytes in both directions until both have ended.
 task<verdict> exchange::tunnel() {
-    ++gate_.figures.tunnels;
     status_ = 101;
     response_begun_ = true;
     const std::string_view text = write_response_head(memory_, memory_.response.head(), from_upstream_.view(), {});

@@ -112,7 +112,7 @@ task<verdict> exchange::upload_and_respond() {
     gate_.upstreams.discard(up_);
     failure_ = fault ? fault->why : client_left;
     if (!fault || fault->status == 0) co_return verdict::close;
-    co_return co_await refuse(fault->status, fault->why);
+    co_return co_await answer(fault->status, fault->why);
 }
 
 task<> exchange::upload_until_failed(scope& both, std::optional<failed_upload>& fault) {

@@ -41,7 +41,6 @@ task<> linger(worker& gate, net::stream& client) {
 /// Answers a request that was not understood, or did not come in time.
 task<> answer_bad_request(worker& gate, net::stream& client, workspace& memory, std::uint16_t status,
                           std::string_view why) {
-    ++gate.figures.refused;
     if (gate.log.enabled()) {
         access_entry entry;  // there is no more to tell of a head that was not understood
         entry.client = gate.client_of(client).address();
@@ -112,7 +111,6 @@ task<net::after> serve_http1(worker& gate, net::stream& client) {
         }
         verdict outcome = verdict::close;
         if (head == arrival::complete) {
-            ++gate.figures.requests;
             const bool logs = gate.log.enabled();
             const time_point began = logs ? clock::now() : time_point{};
             if (logs) remember_for_log(memory, from_client.view());

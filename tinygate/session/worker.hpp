@@ -39,15 +39,6 @@ struct workspace {
     std::unique_ptr<workspace> next;
 };
 
-/// Counters of one worker.
-struct worker_figures {
-    std::uint64_t requests = 0;
-    std::uint64_t refused = 0;  ///< answered by the gate itself because of the request
-    std::uint64_t failed = 0;   ///< answered by the gate itself because of an upstream
-    std::uint64_t retried = 0;
-    std::uint64_t tunnels = 0;
-};
-
 /// One loop's part of the gate. Belongs to that loop's thread.
 class worker {
   public:
@@ -57,7 +48,6 @@ class worker {
     ticker clock;
     upstream_pool upstreams;
     access_log log;
-    worker_figures figures;
     std::string default_host;  ///< for upstreams, from clients that name none
     /// The end has begun: no session may leave its connection idle without having said that it closes.
     bool ending = false;

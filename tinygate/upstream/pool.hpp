@@ -57,7 +57,6 @@ class upstream_pool {
     void discard(connection& c) noexcept;
     /// Closes what is idle.
     void close_idle() noexcept;
-    std::size_t idle() const noexcept { return idle_count_; }
 
   private:
     struct idle_connection;
