@@ -11,12 +11,11 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
-from programs import BACKENDS, BIN, PATIENCE, PRESET, Failure, Skip, check, check_equal, why_not
+from programs import BACKENDS, BIN, PATIENCE, PRESET, Failure, Running, Skip, check, check_equal, why_not
 
 TINYGATE = BIN / "tinygate"
 FULL = os.environ.get("PENSTOCK_TEST_SCALE") == "full"
@@ -40,7 +39,7 @@ def text_of(origin):
     return origin if isinstance(origin, str) else f"{HOST}:{origin.port}"
 
 
-class Gate:
+class Gate(Running):
     """tinygate, running; ended by SIGTERM on leaving the `with` block, which it must do cleanly."""
 
     def __init__(
@@ -65,10 +64,6 @@ class Gate:
         self.port, self.why = int(found[2]), found[4]
 
     @property
-    def pid(self):
-        return self.child.pid
-
-    @property
     def url(self):
         return f"http://{HOST}:{self.port}"
 
@@ -90,28 +85,11 @@ class Gate:
         return self.ended()
 
     def ended(self, limit=PATIENCE):
-        """Waits until it has ended."""
-        try:
-            said = self.child.communicate(timeout=limit)[1].decode()
-        except subprocess.TimeoutExpired:
-            self.child.kill()
-            self.child.communicate()
-            raise Failure(f"tinygate ({self.why}): did not end on SIGTERM") from None
+        """Waits until it has ended. Returns what it said on stderr."""
+        said = self.said_until_its_end(f"tinygate ({self.why})", limit)
         check_equal(self.child.returncode, 0, f"tinygate ({self.why}): exit status at the end ({said!r})")
         check(self.complains or not said, f"tinygate ({self.why}): said on stderr: {said!r}")
         return said
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        if self.child.returncode is not None:
-            return
-        if kind is None:
-            self.stop()
-        else:  # what went wrong is often told here
-            self.child.kill()
-            sys.stdout.write(self.child.communicate()[1].decode())
 
 
 @contextlib.contextmanager

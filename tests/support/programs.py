@@ -75,7 +75,38 @@ def example(name, *words, backend=None):
     return [EXAMPLES / name, *words, *(["--backend", backend] if backend else [])]
 
 
-class Echo:
+class Running:
+    """A server of ours in `child`, ended by stop() on leaving the `with` block, which it must do cleanly."""
+
+    child: subprocess.Popen
+
+    @property
+    def pid(self):
+        return self.child.pid
+
+    def said_until_its_end(self, name, limit=PATIENCE):
+        """Waits until it has ended. Returns what it said on stderr."""
+        try:
+            return self.child.communicate(timeout=limit)[1].decode()
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.communicate()
+            raise Failure(f"{name}: did not end when it was asked to") from None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if self.child.returncode is not None:
+            return
+        if kind is None:
+            self.stop()
+        else:  # what went wrong is often told here
+            self.child.kill()
+            sys.stdout.write(self.child.communicate()[1].decode())
+
+
+class Echo(Running):
     """The example `echo`, running; ended by SIGTERM on leaving the `with` block, which it must do cleanly."""
 
     def __init__(self, backend=None, at="127.0.0.1:0", launcher=(), env=None, limits=None, must_start=True):
@@ -99,10 +130,6 @@ class Echo:
         self.address, self.why = found[1], found[2]
 
     @property
-    def pid(self):
-        return self.child.pid
-
-    @property
     def host_and_port(self):
         host, port = self.address.rsplit(":", 1)
         return host.strip("[]"), int(port)
@@ -113,27 +140,10 @@ class Echo:
         return subprocess.CompletedProcess(self.child.args, self.child.returncode, b"", said)
 
     def stop(self, with_signal=signal.SIGTERM):
-        """Ends it. Returns what it said on stderr."""
+        """Ends it."""
         self.child.send_signal(with_signal)
-        try:
-            said = self.child.communicate(timeout=PATIENCE)[1].decode()
-        except subprocess.TimeoutExpired:
-            self.child.kill()
-            self.child.communicate()
-            raise Failure(f"echo ({self.why}): did not end on {with_signal.name}") from None
+        said = self.said_until_its_end(f"echo ({self.why})")
         check_equal((self.child.returncode, said), (0, ""), f"echo ({self.why}): status and stderr at the end")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        if self.child.returncode is not None:
-            return
-        if kind is None:
-            self.stop()
-        else:  # what went wrong is often told here
-            self.child.kill()
-            sys.stdout.write(self.child.communicate()[1].decode())
 
 
 def limit_descriptors(most):
