@@ -28,10 +28,10 @@ class Console:
     def say(self, text: str) -> None:
         print(f"[{self.clock():>5}] {text}", flush=True)
 
-    def show_tail(self, log: Path, text: str) -> None:
-        """The end of a log that explains a failure."""
+    def show_tail(self, log: Path, text: str, whose: str = "") -> None:
+        """The end of a log that explains a failure, or of the part of it that is `whose`."""
         lines = text.rstrip().splitlines()
-        self.say(f"--- {log.relative_to(ROOT)}, last {min(len(lines), TAIL_LINES)} of {len(lines)} lines")
+        self.say(f"--- {whose}{log.relative_to(ROOT)}, last {min(len(lines), TAIL_LINES)} of {len(lines)} lines")
         print("\n".join("    " + line for line in lines[-TAIL_LINES:]), flush=True)
 
     def run(

@@ -9,7 +9,7 @@ from pathlib import Path
 import matrix
 import style_checks
 from console import LOGS, ROOT, Console
-from tally import Tally, add, read_ctest, read_gtest
+from tally import Tally, add, first_reason, read_ctest, read_gtest, said_by_failed
 
 MINUTE = 60
 CRASHES_TO_SURVIVE = 3  # per row of the matrix: the cases behind a crash still run
@@ -59,7 +59,10 @@ def ctest(console: Console, tally: Tally, label: str, presets: list[str]) -> Non
         failed = add(tally, name, ended)
         if finished.code != 0 and not failed:
             tally.fails(f"{name}: ctest, {finished.how}")
-        if finished.code != 0:
+        for case, said in (said_by_failed(junit) if failed else {}).items():
+            tally.note(f"{case}: {first_reason(said) or 'see its output'}")
+            console.show_tail(finished.log, said, f"{case}: ")
+        if finished.code != 0 and not failed:
             console.show_tail(finished.log, finished.output)
         if not ended:
             tally.leave_out(f"{name}: there are no such tests in this tree")

@@ -91,6 +91,23 @@ def read_ctest(junit: Path) -> dict[str, str]:
     return ended
 
 
+def said_by_failed(junit: Path) -> dict[str, str]:
+    """Of ctest's JUnit file: what each failed test printed."""
+    failed = {name for name, how in read_ctest(junit).items() if how == "FAILED"}
+    cases = xml.parse(junit).getroot().iter("testcase")
+    return {case.get("name"): case.findtext("system-out") or "" for case in cases if case.get("name") in failed}
+
+
+# What says why, in what our scripts, GoogleTest and the sanitizers print.
+REASON = re.compile(r"^(FAIL\b.*|.*: Failure|SUMMARY: .*|.*runtime error: .*|\w*Error: .*)$", re.MULTILINE)
+
+
+def first_reason(said: str) -> str:
+    """The first line that says why, cut to be read in a list; empty if none does."""
+    match = REASON.search(said)
+    return match[0][:200] if match else ""
+
+
 def add(tally: Tally, where: str, ended: dict[str, str]) -> int:
     """Counts the cases; returns how many failed."""
     for case, how in ended.items():
