@@ -8,6 +8,19 @@
 
 namespace penstock {
 
+/// When `epoll` tells of readiness (epoll(7)).
+enum class epoll_trigger : std::uint8_t {
+    edge,      ///< EPOLLET: once per change; one epoll_ctl per descriptor's life
+    level,     ///< for as long as it lasts; interest that nobody has any more is withdrawn before the next wait
+    one_shot,  ///< EPOLLONESHOT: once, then it is armed again
+};
+
+/// Who carries out operations on files for a mechanism that only tells of readiness.
+enum class file_engine : std::uint8_t {
+    automatic,  ///< what the mechanism itself can do, and threads for the rest
+    threads,    ///< blocking calls on the loop's worker pool
+};
+
 struct backend_options {
     /// Submissions that fit in a mechanism's own queue between two turns. When it is full it is flushed; when the
     /// kernel takes no more, operations wait in the loop and are offered again each turn.
@@ -19,6 +32,13 @@ struct backend_options {
     /// `linux_aio`: slots asked of the kernel (out of the system-wide fs.aio-max-nr). One is held by each waiting
     /// socket; sockets beyond them are watched through one epoll descriptor.
     std::uint32_t aio_slots = 16384;
+    /// `epoll`: also `epoll:level` and `epoll:oneshot` as a backend's name.
+    epoll_trigger trigger = epoll_trigger::edge;
+    /// `epoll`: wait for connections with EPOLLEXCLUSIVE, so that of several loops that accept from one socket few wake
+    /// for each newcomer; also `epoll:exclusive`. Without it all of them do.
+    bool exclusive_accept = false;
+    /// Mechanisms of readiness: who does the work on files; also `epoll+threads` as a backend's name.
+    file_engine files = file_engine::automatic;
     /// Operations to do without, as if the kernel had refused them; for tests and for diagnosing.
     std::vector<op_kind> denied = {};
 };

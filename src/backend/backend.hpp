@@ -114,6 +114,8 @@ struct mechanism {
     std::string_view name;
     std::string_view description;  ///< one line for people
     bool automatic;                ///< whether `auto` may take it
+    bool by_readiness = false;     ///< it lets others do the work on files, who can be chosen
+    bool triggers = false;         ///< backend_options::trigger and exclusive_accept are for it
     /// Sets one up by trying the real thing. \return the backend, or why it cannot be had here.
     std::expected<std::unique_ptr<backend>, setup_error> (*create)(const backend_environment& environment);
 };

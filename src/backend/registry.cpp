@@ -1,6 +1,7 @@
-// The only file that names every backend.
+// The only file that names every backend (backend_name.cpp reads what a user may say besides the name).
 #include "backend/registry.hpp"
 
+#include "backend/backend_name.hpp"
 #include "backend/epoll/epoll.hpp"
 #include "backend/io_uring/io_uring.hpp"
 #include "backend/linux_aio/linux_aio.hpp"
@@ -23,10 +24,13 @@ constexpr mechanism all[] = {
     {.name = "epoll",
      .description = "readiness, edge-triggered; files on a thread pool",
      .automatic = true,
+     .by_readiness = true,
+     .triggers = true,
      .create = create_epoll},
     {.name = "linux_aio",
      .description = "native AIO: poll, reads and writes batched in one io_submit",
      .automatic = true,
+     .by_readiness = true,
      .create = create_linux_aio},
     {.name = "threads",
      .description = "a blocking call on a thread for each operation that waits",
@@ -43,12 +47,6 @@ constexpr mechanism all[] = {
 bool is_refusal(std::error_code code) noexcept {
     const int e = code.value();
     return e == ENOSYS || e == EPERM || e == EINVAL || e == EACCES || e == EOPNOTSUPP;
-}
-
-std::string list_names() {
-    std::string names = "auto";
-    for (const mechanism& m : all) names.append(", ").append(m.name);
-    return names;
 }
 
 backend_report report_refusal(const mechanism& m, const setup_error& error) {
@@ -71,21 +69,18 @@ explanation explain_choice(const backend& chosen, std::string reason, std::vecto
     return e;
 }
 
-std::expected<choice, setup_error> create_named(std::string_view wanted, std::string reason,
+std::expected<choice, setup_error> create_named(std::string_view wanted, std::string reason, backend_options& options,
                                                 const backend_environment& environment) {
-    for (const mechanism& m : all) {
-        if (m.name != wanted) continue;
-        auto made = m.create(environment);
-        if (!made) {
-            made.error().message = "backend " + std::string(wanted) + " does not work here: " + made.error().message;
-            return std::unexpected(std::move(made.error()));
-        }
-        explanation why = explain_choice(**made, std::move(reason), {});
-        return choice{std::move(*made), std::move(why)};
+    const auto named = parse_backend_name(wanted, all, options);
+    if (!named) return std::unexpected(named.error());
+    auto made = (*named)->create(environment);
+    if (!made) {
+        made.error().message = "backend " + std::string(wanted) + " does not work here: " + made.error().message;
+        return std::unexpected(std::move(made.error()));
     }
-    return std::unexpected(
-        setup_error{std::make_error_code(std::errc::invalid_argument),
-                    "unknown backend '" + std::string(wanted) + "'; choose one of: " + list_names()});
+    explanation why = explain_choice(**made, std::move(reason), {});
+    why.chosen = wanted;
+    return choice{std::move(*made), std::move(why)};
 }
 
 std::expected<choice, setup_error> create_best(const backend_environment& environment) {
@@ -110,11 +105,13 @@ std::expected<choice, setup_error> create_best(const backend_environment& enviro
 
 std::span<const mechanism> mechanisms() noexcept { return all; }
 
-std::expected<choice, setup_error> choose_backend(std::string_view wanted, const backend_environment& environment) {
-    if (wanted != "auto") return create_named(wanted, "asked for by name", environment);
+std::expected<choice, setup_error> choose_backend(std::string_view wanted, backend_options& options,
+                                                  buffer_pool& buffers, worker_pool& workers) {
+    const backend_environment environment{.options = options, .buffers = buffers, .workers = workers};
+    if (wanted != "auto") return create_named(wanted, "asked for by name", options, environment);
     const char* const from_environment = std::getenv("PENSTOCK_BACKEND");
     if (from_environment != nullptr && *from_environment != '\0' && std::string_view(from_environment) != "auto") {
-        auto named = create_named(from_environment, "asked for by PENSTOCK_BACKEND", environment);
+        auto named = create_named(from_environment, "asked for by PENSTOCK_BACKEND", options, environment);
         if (!named) named.error().message += " (PENSTOCK_BACKEND)";
         return named;
     }

@@ -18,6 +18,8 @@ struct choice {
 
 /// Sets up the backend that `wanted` names. `auto` asks PENSTOCK_BACKEND first, then takes the best that works, going
 /// on only when one is refused (ENOSYS, EPERM, EINVAL), not when memory or descriptors are short.
-std::expected<choice, setup_error> choose_backend(std::string_view wanted, const backend_environment& environment);
+/// What the name says besides the mechanism is noted in `options`, which outlive the backend, as all of these do.
+std::expected<choice, setup_error> choose_backend(std::string_view wanted, backend_options& options,
+                                                  buffer_pool& buffers, worker_pool& workers);
 
 }  // namespace penstock::detail

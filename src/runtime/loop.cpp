@@ -171,8 +171,7 @@ loop::loop(std::unique_ptr<loop_core> core) : core_(std::move(core)) {}
 std::expected<std::unique_ptr<loop>, setup_error> loop::create(loop_options options) {
     auto core = std::make_unique<loop_core>(std::move(options));
     core->born_in = detail::fork_generation();
-    auto chosen = detail::choose_backend(
-        core->options.backend, {.options = core->options.bounds, .buffers = core->buffers, .workers = core->workers});
+    auto chosen = detail::choose_backend(core->options.backend, core->options.bounds, core->buffers, core->workers);
     if (!chosen) return std::unexpected(std::move(chosen.error()));
     core->mechanism = std::move(chosen->backend);
     core->why = std::move(chosen->why);

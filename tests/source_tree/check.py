@@ -20,15 +20,20 @@ from forgotten_coroutines import forgotten
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-# What each folder of src/ may include, besides itself. `backend` stands for the files of src/backend itself,
-# `mechanism` for each of its sub-folders, which see the contract but not each other, and `registry` for the one
-# file that names them all.
+# What each folder of src/ may include, besides itself. `backend` stands for the files of src/backend itself: the
+# contract. SHARED_ROOMS are those of its sub-folders that mechanisms share; `mechanism` stands for each of the others,
+# which do not see each other, and `registry` for the files that name them all.
+SHARED_ROOMS = ["native_aio", "files", "readiness"]
+REGISTRY = ["registry", "registry_test", "backend_name", "backend_name_test"]
 MAY_INCLUDE = {
     "base": set(),
     "op": {"base"},
     "http": {"base"},
     "backend": {"base", "op"},
-    "mechanism": {"base", "op", "backend"},
+    "native_aio": {"base", "op", "backend"},
+    "files": {"base", "op", "backend", "native_aio"},
+    "readiness": {"base", "op", "backend", "files"},
+    "mechanism": {"base", "op", "backend", *SHARED_ROOMS},
     "registry": {"base", "op", "backend", "mechanism"},
     "runtime": {"base", "op", "backend", "registry"},
     "coro": {"base", "op", "backend", "registry", "runtime"},
@@ -98,8 +103,8 @@ def place(path: str) -> tuple[str, str]:
     if parts[0] != "backend":
         return parts[0], ""
     if len(parts) > 2:
-        return "mechanism", parts[1]
-    return ("registry" if parts[1].split(".")[0] in ("registry", "registry_test") else "backend"), ""
+        return (parts[1], "") if parts[1] in SHARED_ROOMS else ("mechanism", parts[1])
+    return ("registry" if parts[1].split(".")[0] in REGISTRY else "backend"), ""
 
 
 def owner_of_public_header(root: Path, header: str) -> str:
@@ -160,7 +165,7 @@ def rule_backend_names(root: Path) -> Iterator[Violation]:
                 named = [name for name in literal.findall(line) if name != mechanism]
             else:
                 named = literal.findall(line)
-                if decision.search(line) and folder != "backend":
+                if decision.search(line) and folder not in ["backend", *SHARED_ROOMS]:
                     named += [match[0] for match in in_decision.finditer(line)]
             if named:
                 yield Violation("backend-name", file, number, f"{named[0]} is named outside of the registry")

@@ -3,8 +3,10 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <string_view>
 
 namespace penstock::testing {
@@ -15,16 +17,26 @@ std::string_view from_environment(const char* name) {
     return value == nullptr ? std::string_view() : value;
 }
 
-const std::vector<backend_report>& survey() {
-    static const std::vector<backend_report> found = survey_backends();
-    return found;
+/// What a backend's name, with all that it may say, comes to here. Found by trying, once for each name.
+struct finding {
+    bool known;
+    std::string why_not;  ///< empty if it works
+    capability_table capabilities;
+};
+
+finding try_backend(const std::string& name) {
+    loop_options wanted;
+    wanted.backend = name;
+    const auto made = loop::create(std::move(wanted));
+    if (made) return {.known = true, .why_not = {}, .capabilities = (*made)->explain().capabilities};
+    const bool known = made.error().code != std::errc::invalid_argument;
+    return {.known = known, .why_not = made.error().message, .capabilities = {}};
 }
 
-const backend_report* report_of(std::string_view name) {
-    for (const backend_report& report : survey()) {
-        if (report.name == name) return &report;
-    }
-    return nullptr;
+const finding& find_backend(const std::string& name) {
+    static std::map<std::string, finding> found;
+    const auto at = found.find(name);
+    return at != found.end() ? at->second : found.emplace(name, try_backend(name)).first->second;
 }
 
 bool has_fault(std::string_view name) { return from_environment("PENSTOCK_TEST_FAULT") == name; }
@@ -65,6 +77,12 @@ std::vector<std::string> tested_backends() {
     return names;
 }
 
+std::string as_test_name(std::string_view backend) {
+    std::string name(backend);
+    std::replace_if(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
+    return name;
+}
+
 std::vector<std::string> open_descriptors() {
     std::vector<std::string> names;
     for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
@@ -79,9 +97,9 @@ std::vector<std::string> open_descriptors() {
 void on_backend::SetUp() {
     ASSERT_TRUE(fault_is_known()) << "PENSTOCK_TEST_FAULT=" << from_environment("PENSTOCK_TEST_FAULT")
                                   << " is unknown; choose none or tiny_queues";
-    const backend_report* const report = report_of(backend());
-    ASSERT_NE(report, nullptr) << "PENSTOCK_TEST_BACKENDS names '" << backend() << "', which this build does not have";
-    if (!report->works) GTEST_SKIP() << backend() << " does not work here: " << report->why_not;
+    const finding& found = find_backend(backend());
+    ASSERT_TRUE(found.known) << "PENSTOCK_TEST_BACKENDS: " << found.why_not;
+    if (!found.why_not.empty()) GTEST_SKIP() << found.why_not;
     const auto* const test = ::testing::UnitTest::GetInstance()->current_test_info();
     open_before_ = open_descriptors();
     watchdog::instance().start(std::string(test->test_suite_name()) + "." + test->name());
@@ -89,12 +107,11 @@ void on_backend::SetUp() {
 
 void on_backend::TearDown() {
     watchdog::instance().stop();
-    const backend_report* const report = report_of(backend());
-    if (report == nullptr || !report->works) return;
+    if (!find_backend(backend()).why_not.empty()) return;
     EXPECT_EQ(open_descriptors(), open_before_) << "descriptors leak";
 }
 
-const capability_table& on_backend::capabilities() const { return report_of(backend())->capabilities; }
+const capability_table& on_backend::capabilities() const { return find_backend(backend()).capabilities; }
 
 loop_options on_backend::options() const {
     loop_options wanted;

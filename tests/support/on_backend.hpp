@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -77,6 +78,8 @@ class on_backend : public ::testing::TestWithParam<std::string> {
 
 /// The backends to test, in the registry's order.
 std::vector<std::string> tested_backends();
+/// A backend's name as GoogleTest allows it in that of a test.
+std::string as_test_name(std::string_view backend);
 /// What each descriptor of this process names.
 std::vector<std::string> open_descriptors();
 
@@ -84,4 +87,4 @@ std::vector<std::string> open_descriptors();
 
 #define PENSTOCK_ON_EVERY_BACKEND(suite)                                                             \
     INSTANTIATE_TEST_SUITE_P(on, suite, ::testing::ValuesIn(::penstock::testing::tested_backends()), \
-                             [](const auto& of) { return of.param; })
+                             [](const auto& of) { return ::penstock::testing::as_test_name(of.param); })

@@ -1,6 +1,6 @@
 #include "backend/epoll/epoll.hpp"
 
-#include "backend/readiness.hpp"
+#include "backend/readiness/readiness.hpp"
 #include "backend/waker.hpp"
 #include "base/setup.hpp"
 #include "base/unique_fd.hpp"
@@ -34,6 +34,10 @@ class epoll_backend final : public readiness_backend {
     std::int32_t add_waker() noexcept {
         ::epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = key(waker_.fd(), 0)}};
         return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, waker_.fd(), &event) == 0 ? 0 : -errno;
+    }
+
+    std::expected<void, setup_error> set_up_files(const backend_environment& environment) {
+        return readiness_backend::set_up_files(environment, waker_.fd());
     }
 
   protected:
@@ -104,6 +108,7 @@ std::expected<std::unique_ptr<backend>, setup_error> create_epoll(const backend_
     if (!wake) return std::unexpected(wake.error());
     auto made = std::make_unique<epoll_backend>(environment, std::move(epoll), std::move(*wake));
     if (const std::int32_t r = made->add_waker(); r < 0) return std::unexpected(setup_failure("epoll_ctl", -r));
+    if (auto files = made->set_up_files(environment); !files) return std::unexpected(std::move(files.error()));
     return made;
 }
 

@@ -1,7 +1,7 @@
 // What this mechanism notes of a descriptor, in the two words that descriptor_state keeps for it.
 #pragma once
 
-#include "backend/descriptor_table.hpp"
+#include "backend/readiness/descriptor_table.hpp"
 
 #include <cstdint>
 

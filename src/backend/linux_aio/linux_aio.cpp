@@ -25,6 +25,7 @@ std::expected<std::unique_ptr<backend>, setup_error> create_linux_aio(const back
     auto made =
         std::make_unique<linux_aio_backend>(environment, std::move(*ring), std::move(*nested), std::move(*wake));
     if (const std::int32_t r = made->start(); r < 0) return std::unexpected(cannot_start(r));
+    if (auto files = made->set_up_files(environment); !files) return std::unexpected(std::move(files.error()));
     return made;
 }
 

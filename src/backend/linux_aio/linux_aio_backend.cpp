@@ -230,7 +230,7 @@ void linux_aio_backend::sent(send_op& op, std::int32_t result) noexcept {
 submitted linux_aio_backend::submit_file(operation& op) noexcept {
     const bool transfer = op.kind == op_kind::read_at || op.kind == op_kind::write_at;
     // io_submit itself does the work of a buffered file and sleeps on the disk; a worker does so at no loop's cost.
-    if (!transfer) return readiness_backend::submit_file(op);
+    if (!transfer || !files_by_itself_) return readiness_backend::submit_file(op);
     const std::int32_t fd = as<read_at_op>(op).target.id;
     if (!is_direct(fd, descriptor_notes(descriptors()[fd]))) return readiness_backend::submit_file(op);
     if (!batch_has_room()) return submitted::busy;

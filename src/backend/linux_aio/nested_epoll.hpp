@@ -3,7 +3,7 @@
 // watched by one epoll descriptor, and that is polled like any other.
 #pragma once
 
-#include "backend/readiness.hpp"
+#include "backend/readiness/readiness.hpp"
 #include "base/unique_fd.hpp"
 
 #include <sys/epoll.h>

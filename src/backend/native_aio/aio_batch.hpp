@@ -1,7 +1,7 @@
 // The control blocks of a turn, on their way to the kernel in one system call.
 #pragma once
 
-#include "backend/linux_aio/aio_ring.hpp"
+#include "backend/native_aio/aio_ring.hpp"
 
 #include <linux/aio_abi.h>
 

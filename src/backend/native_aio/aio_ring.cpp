@@ -1,6 +1,6 @@
-#include "backend/linux_aio/aio_ring.hpp"
+#include "backend/native_aio/aio_ring.hpp"
 
-#include "backend/linux_aio/slot_supply.hpp"
+#include "backend/native_aio/slot_supply.hpp"
 
 #include <sys/mman.h>
 #include <sys/syscall.h>

@@ -1,4 +1,4 @@
-#include "backend/linux_aio/aio_batch.hpp"
+#include "backend/native_aio/aio_batch.hpp"
 
 #include "base/check.hpp"
 

@@ -3,8 +3,9 @@
 #pragma once
 
 #include "backend/backend.hpp"
-#include "backend/descriptor_table.hpp"
+#include "backend/files/file_path.hpp"
 #include "backend/offload.hpp"
+#include "backend/readiness/descriptor_table.hpp"
 
 #include <optional>
 
@@ -54,6 +55,10 @@ class readiness_backend : public backend {
 
     // --- What the adaptor offers a mechanism ---
 
+    /// Sets up what backend_options::files asks for; part of setting up the mechanism. `wake_descriptor`: an eventfd
+    /// that ends its wait, or -1.
+    std::expected<void, setup_error> set_up_files(const backend_environment& environment, int wake_descriptor);
+
     void on_ready(std::int32_t fd, std::uint32_t generation, readiness what) noexcept;
     /// The descriptor turned out not to be pollable after watch() had accepted it: its waiter goes the way of files.
     void not_pollable(std::int32_t fd, direction side) noexcept;
@@ -64,10 +69,15 @@ class readiness_backend : public backend {
 
     /// For a mechanism's destructor, first of all: a worker that has just handed back the last operation may still
     /// be calling wake(), which must not find a mechanism that is half gone.
-    void end_offload() noexcept { offload_.reset(); }
+    void end_offload() noexcept {
+        files_.reset();
+        offload_.reset();
+    }
 
     completions& out() noexcept { return *out_; }
-    bool anything_to_deliver() const noexcept { return !out_->empty() || offload_->anything_done(); }
+    bool anything_to_deliver() const noexcept {
+        return !out_->empty() || offload_->anything_done() || (files_ != nullptr && files_->anything_done());
+    }
     descriptor_table& descriptors() noexcept { return descriptors_; }
     buffer_pool& buffers() noexcept { return buffers_; }
     capability_table& mutable_capabilities() noexcept { return capabilities_; }
@@ -100,6 +110,7 @@ class readiness_backend : public backend {
     void conclude(operation& op, std::int32_t outcome) noexcept;
     void note_opened(operation& op) noexcept;
     void retry_parked() noexcept;
+    void collect_files() noexcept;
 
     buffer_pool& buffers_;
     capability_table capabilities_;
@@ -108,6 +119,7 @@ class readiness_backend : public backend {
     completions* out_ = nullptr;
     std::uint64_t parked_count_ = 0;
     std::optional<offload> offload_;
+    std::unique_ptr<file_path> files_;  // null: the pool alone
 };
 
 }  // namespace penstock::detail

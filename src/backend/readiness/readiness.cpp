@@ -1,4 +1,4 @@
-#include "backend/readiness.hpp"
+#include "backend/readiness/readiness.hpp"
 
 #include "backend/default_capabilities.hpp"
 #include "op/call.hpp"
@@ -15,12 +15,26 @@ readiness_backend::readiness_backend(const backend_environment& environment)
       capabilities_(readiness_capabilities(environment.options)),
       offload_(std::in_place, environment.workers, environment.buffers, *this, environment.options.queue_entries) {}
 
+std::expected<void, setup_error> readiness_backend::set_up_files(const backend_environment& environment,
+                                                                 int wake_descriptor) {
+    auto made = make_file_path(environment.options.files, {.owner = *this,
+                                                           .pool = *offload_,
+                                                           .wake_descriptor = wake_descriptor,
+                                                           .most = environment.options.queue_entries,
+                                                           .aio_slots = environment.options.aio_slots});
+    if (!made) return std::unexpected(std::move(made.error()));
+    files_ = std::move(*made);
+    if (files_ != nullptr) files_->describe(capabilities_);
+    return {};
+}
+
 direction readiness_backend::side_of(const operation& op) noexcept {
     return waits_on(op) == wait_side::write ? direction::write : direction::read;
 }
 
 backend_statistics readiness_backend::statistics() const noexcept {
-    return {.enters = enters_, .parked = parked_count_, .offloaded = offload_->under_way()};
+    const std::uint32_t files = files_ == nullptr ? 0 : files_->under_way();
+    return {.enters = enters_, .parked = parked_count_, .offloaded = offload_->under_way() + files};
 }
 
 submitted readiness_backend::submit(operation& op) noexcept {
@@ -44,6 +58,7 @@ submitted readiness_backend::submit_immediate(operation& op) noexcept {
         descriptor_state& state = descriptors_[fd];
         state.shared |= as<close_op>(op).forget_only;  // it lives on elsewhere, whoever made it
         unwatch(fd, state);
+        if (files_ != nullptr) files_->closed(fd);
         state = {.generation = state.generation + 1};
     }
     op.result = call(op, call_mode::no_wait);
@@ -73,6 +88,9 @@ submitted readiness_backend::submit_waiting(operation& op) noexcept {
 
 submitted readiness_backend::to_file_path(operation& op) noexcept {
     set_place(op, offloaded);
+    if (files_ != nullptr) {
+        if (const auto taken = files_->submit(op)) return *taken;
+    }
     return submit_file(op);
 }
 
@@ -255,6 +273,7 @@ void readiness_backend::cancel(operation& op, completions& out) noexcept {
             out.finish(op, -ECANCELED);
             return;
         case offloaded:
+            if (files_ != nullptr && files_->cancel(op, out)) return;
             if (!offload_->owns(op) || !offload_->cancel(op, out)) cancel_attempt(op);
             return;
         case attempting: cancel_attempt(op); return;
@@ -274,10 +293,16 @@ void readiness_backend::retry_parked() noexcept {
 
 void readiness_backend::wait(time_point now, time_point deadline, completions& out) noexcept {
     out_ = &out;
-    offload_->collect(out);
+    collect_files();
     retry_parked();
+    if (files_ != nullptr) files_->flush();
     collect(now, out.empty() ? deadline : now);
-    offload_->collect(out);
+    collect_files();
+}
+
+void readiness_backend::collect_files() noexcept {
+    if (files_ != nullptr) files_->collect(*out_);
+    offload_->collect(*out_);
 }
 
 }  // namespace penstock::detail

@@ -1,4 +1,4 @@
-#include "backend/linux_aio/slot_supply.hpp"
+#include "backend/native_aio/slot_supply.hpp"
 
 #include <algorithm>
 #include <cerrno>

@@ -1,5 +1,5 @@
 // The adaptor alone, under a mechanism whose batch and whose events come in any order that a test wants.
-#include "backend/readiness.hpp"
+#include "backend/readiness/readiness.hpp"
 
 #include "base/worker_pool.hpp"
 

@@ -1,8 +1,8 @@
 // The kernel's instance and its ring, without a backend around it.
-#include "backend/linux_aio/aio_ring.hpp"
+#include "backend/native_aio/aio_ring.hpp"
 
-#include "backend/linux_aio/aio_batch.hpp"
-#include "backend/linux_aio/slot_supply.hpp"
+#include "backend/native_aio/aio_batch.hpp"
+#include "backend/native_aio/slot_supply.hpp"
 #include "base/unique_fd.hpp"
 
 #include <fcntl.h>
