@@ -1,6 +1,7 @@
 # Programs beside the library. A folder that is absent or empty has no programs, which is no error.
 
-file(GLOB examples CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.cpp)
+# Those of models/ show one mechanism each, without the library.
+file(GLOB examples CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.cpp ${PROJECT_SOURCE_DIR}/examples/models/*.cpp)
 foreach(source IN LISTS examples)
   cmake_path(GET source STEM name)
   penstock_program(example_${name} examples ${source})

@@ -29,7 +29,7 @@ SOURCE_FOLDERS = ["include", "src", "tests", "tools", "bench", "cmake", "example
 SOURCE_SUFFIXES = {".cpp", ".hpp", ".py", ".sh", ".txt", ".cmake", ".in", ""}
 FILE_SUFFIXES = (".cpp", ".hpp", ".py", ".sh", ".md", ".txt", ".cmake", ".json")
 NOT_OURS = ("std::", "net.core.", "kernel.", "fs.aio")  # what is named but lives in the standard library or the kernel
-HAVE_HELP = [["./test"], ["./run"], *(["tools/bench", what] for what in ("echo", "idle", "await", "proxy"))]
+HAVE_HELP = [["./test"], ["./run"], *(["tools/bench", what] for what in ("echo", "idle", "await", "forwarder", "proxy"))]
 LONGEST_DECISION = 40
 
 

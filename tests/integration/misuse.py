@@ -15,7 +15,13 @@ from programs import (  # noqa: E402
 )
 
 NAMES = ["auto", *BACKENDS]
-EXAMPLES = {"echo": ["127.0.0.1:0"], "copy": ["/dev/null", "/dev/null/x"], "cat": [], "get": ["http://127.0.0.1:1/"]}
+EXAMPLES = {
+    "echo": ["127.0.0.1:0"],
+    "copy": ["/dev/null", "/dev/null/x"],
+    "cat": [],
+    "get": ["http://127.0.0.1:1/"],
+    "forwarder": ["127.0.0.1:0", "127.0.0.1:1"],
+}
 
 
 def unknown_backend():

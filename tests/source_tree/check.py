@@ -47,8 +47,10 @@ DISTINCT_NAMES = "io_uring|linux_aio|epoll|sigio|posix_aio"
 AMBIGUOUS_NAMES = "threads|poll|select|null|simulated"
 
 # Where a backend may not be named: the library outside of src/backend, and the programs on top of it. bench/ is
-# not listed, because a bare loop is written for its mechanism.
+# not listed, because a bare loop is written for its mechanism, and so is each program of MODELS, which shows one
+# without the library.
 NEUTRAL_FOLDERS = ["include", "src", "examples", "tinygate"]
+MODELS = "examples/models/"
 
 KERNEL_HEADER = re.compile(
     r"(^|/)(linux|asm|asm-generic|netinet|liburing)/|(^|/)liburing\.h$|(^|/)sys/(socket|epoll|uio)\.h$"
@@ -81,6 +83,11 @@ def cpp_files(root: Path, *folders: str) -> Iterator[tuple[str, str]]:
     for folder in folders:
         for path in sorted((root / folder).rglob("*.[ch]pp")):
             yield path.relative_to(root).as_posix(), path.read_text()
+
+
+def neutral_files(root: Path) -> Iterator[tuple[str, str]]:
+    """Those that may know of no mechanism."""
+    return ((file, text) for file, text in cpp_files(root, *NEUTRAL_FOLDERS) if not file.startswith(MODELS))
 
 
 def without_comments(text: str) -> str:
@@ -138,8 +145,8 @@ def rule_include_direction(root: Path) -> Iterator[Violation]:
 
 
 def rule_mechanism_headers(root: Path) -> Iterator[Violation]:
-    """The kernel interfaces of the mechanisms are used in src/backend only."""
-    for file, text in cpp_files(root, *NEUTRAL_FOLDERS):
+    """The kernel interfaces of the mechanisms are used in src/backend only, and by programs that show one bare."""
+    for file, text in neutral_files(root):
         for line, _, target in includes(text):
             if MECHANISM_HEADER.match(target) and not file.startswith("src/backend/"):
                 yield Violation("mechanism-header", file, line, f"{target} belongs to a backend")
@@ -152,7 +159,7 @@ def rule_backend_names(root: Path) -> Iterator[Violation]:
     in_decision = re.compile(
         rf'\b({DISTINCT_NAMES})\b|::(threads|null|simulated)\b|[=!]=\s*"({AMBIGUOUS_NAMES})"|"({AMBIGUOUS_NAMES})"\s*[=!]='
     )
-    for file, text in cpp_files(root, *NEUTRAL_FOLDERS):
+    for file, text in neutral_files(root):
         if file.endswith("_test.cpp"):
             continue
         folder, mechanism = place(file.removeprefix("src/")) if file.startswith("src/") else ("", "")
@@ -169,6 +176,14 @@ def rule_backend_names(root: Path) -> Iterator[Violation]:
                     named += [match[0] for match in in_decision.finditer(line)]
             if named:
                 yield Violation("backend-name", file, number, f"{named[0]} is named outside of the registry")
+
+
+def rule_models_are_bare(root: Path) -> Iterator[Violation]:
+    """The programs of MODELS may name mechanisms because they show them without the library."""
+    for file, text in cpp_files(root, MODELS):
+        for line, _, target in includes(text):
+            if target.startswith("penstock/") or (root / "src" / target).exists():
+                yield Violation("model-uses-library", file, line, f"{target}: what uses the library is in examples/")
 
 
 def rule_public_includes(root: Path) -> Iterator[Violation]:
@@ -238,6 +253,7 @@ TEXT_RULES = [
     rule_include_direction,
     rule_mechanism_headers,
     rule_backend_names,
+    rule_models_are_bare,
     rule_public_includes,
     rule_file_length,
     rule_forgotten_coroutines,

@@ -23,6 +23,7 @@ SOUND = {
     "task<> f() { const bool sent = co_await g(); if (!sent) co_return; h(); }\n"
     "task<> k(bool b) { if (const auto x = co_await g(); !x) co_return; if (b) co_await h(); }\n"
     "task<> m() { if (!co_await g()) co_return; std::array<int, 2> pair{}; h(pair); }\n",
+    "examples/models/forwarder.cpp": '#include <liburing.h>\nconst char* n = "io_uring";\n',
     "examples/echo.cpp": 'const char* help = "echo ADDR [--backend io_uring|epoll]";\n',
 }
 
@@ -47,6 +48,10 @@ PLANTED = [
     ("backend-name", "src/backend/bad.cpp", 'auto x = "linux_aio";\n'),
     ("backend-name", "src/backend/epoll/bad.cpp", 'auto x = "io_uring";\n'),
     ("backend-name", "examples/bad.cpp", 'auto x = "epoll";\n'),
+    ("mechanism-header", "examples/bad.cpp", "#include <linux/aio_abi.h>\n"),
+    ("backend-name", "examples/models_bad.cpp", 'auto x = "epoll";\n'),
+    ("model-uses-library", "examples/models/bad.cpp", "#include <penstock/loop.hpp>\n"),
+    ("model-uses-library", "examples/models/bad.cpp", '#include "base/fd.hpp"\n'),
     ("public-include", "include/penstock/bad.hpp", '#pragma once\n#include "loop.hpp"\n'),
     ("kernel-header", "include/penstock/bad.hpp", "#pragma once\n#include <thread>\n#include <unistd.h>\n"),
     ("kernel-header", "include/penstock/bad.hpp", "#pragma once\n#include <arpa/inet.h>\n"),  # reaches netinet/

@@ -5,7 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
-from benchlib import await_cost, echo, idle, proxy, wrk
+from benchlib import await_cost, echo, forwarder, idle, proxy, wrk
 from benchlib.processes import BenchError, end_all
 from benchlib.report import Report
 
@@ -17,7 +17,7 @@ def main():
     options = parse()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # in order, so that nothing is left behind
     try:
-        report = {"echo": run_echo, "idle": run_idle, "await": run_await, "proxy": run_proxy}[options.what](options)
+        report = RUN[options.what](options)
         if options.json:
             report.save(options.json)
     except BenchError as error:
@@ -54,6 +54,14 @@ def parse():
 
     per_await = kinds.add_parser("await", parents=[common], help=await_cost.ABOUT)
     per_await.add_argument("--rounds", type=positive(int), metavar="N")
+
+    per_form = kinds.add_parser(
+        "forwarder", parents=[common], help=forwarder.ABOUT.replace("%", "%%"), description=forwarder.METHOD
+    )
+    per_form.add_argument("--forms", type=form_list, default=forwarder.FORMS, metavar="A,B", help="of io-submit, io-uring")
+    per_form.add_argument("--sizes", type=number_list, metavar="N,M", help="of messages, in bytes (default 64,4096)")
+    per_form.add_argument("--rounds", type=positive(int), metavar="N", help="pairs")
+    per_form.add_argument("--seconds", type=positive(float), metavar="S", help="of load per side of a pair")
 
     per_request = kinds.add_parser(
         "proxy", parents=[common], help=proxy.ABOUT.replace("%", "%%"), description=proxy.METHOD
@@ -101,6 +109,21 @@ def run_await(options):
     return report
 
 
+def run_forwarder(options):
+    programs = forwarder.Programs.under(options.bin)
+    require(programs.origin, programs.load, *map(programs.forwarder, [forwarder.REFERENCE, *options.forms]))
+    plan = forwarder.Plan(
+        forms=options.forms,
+        sizes=options.sizes or ([64] if options.quick else [64, 4096]),
+        rounds=options.rounds or (3 if options.quick else 12),
+        seconds=options.seconds or (0.2 if options.quick else 0.5),
+        traced_messages=1_000 if options.quick else 5_000,
+    )
+    report = Report(ROOT, forwarder.ABOUT)
+    forwarder.measure(plan, programs, report)
+    return report
+
+
 def run_proxy(options):
     require(options.bin / "tinygate", options.bin / "bench/bare_pump")
     if not wrk.installed():
@@ -118,6 +141,9 @@ def run_proxy(options):
     report = Report(ROOT, proxy.ABOUT)
     proxy.measure(plan, options.bin, report)
     return report
+
+
+RUN = {"echo": run_echo, "idle": run_idle, "await": run_await, "forwarder": run_forwarder, "proxy": run_proxy}
 
 
 def require(*programs):
@@ -139,6 +165,14 @@ def backend_list(text):
     for name in names:
         if name not in BACKENDS:
             raise argparse.ArgumentTypeError(f"unknown backend '{name}' (there are {', '.join(BACKENDS)})")
+    return names
+
+
+def form_list(text):
+    names = text.split(",")
+    for name in names:
+        if name not in forwarder.FORMS:
+            raise argparse.ArgumentTypeError(f"unknown form '{name}' (there are {', '.join(forwarder.FORMS)})")
     return names
 
 

@@ -159,7 +159,7 @@ def bench_smoke(console: Console, tally: Tally) -> None:
     if not shutil.which(str(ROOT / "tools" / "bench")):
         left_out(console, tally, "bench-smoke", "tools/bench is not in this tree")
         return
-    for benchmark in ("await", "echo", "proxy"):
+    for benchmark in ("await", "echo", "forwarder", "proxy"):
         console.say(f"bench-smoke {benchmark}")
         name = f"bench-smoke-{benchmark}"
         command = ["tools/bench", benchmark, "--quick"]

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "backend/readiness/readiness.hpp"
+#include "base/setup.hpp"
 #include "base/unique_fd.hpp"
 
 #include <sys/epoll.h>
