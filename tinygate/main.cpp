@@ -1,7 +1,7 @@
 // tinygate: a reverse proxy on penstock.
 #include "admin/backends.hpp"
 #include "config/command_line.hpp"
-#include "listener/gate.hpp"
+#include "listener/run.hpp"
 
 #include <cstdio>
 #include <variant>

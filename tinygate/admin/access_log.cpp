@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 #include <ctime>
 #include <utility>
 
@@ -62,11 +61,8 @@ task<result<void>> access_log::open(std::string path) {
     co_return result<void>{};
 }
 
-// Seconds of the wall clock, milliseconds from the loop's clock: one reading of the wall clock per second would not be
-// true to the millisecond, so both are taken from it, but only once per call.
 std::string_view access_log::time_of(time_point when) {
-    const auto ago = clock::now() - when;
-    const auto wall = std::chrono::system_clock::now() - ago;
+    const wall_time wall = outside_.wall_time_at(when);
     const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(wall.time_since_epoch()).count();
     if (since / 1000 != second_) {
         second_ = since / 1000;
@@ -115,8 +111,8 @@ task<> access_log::flush() {
             const auto lost = static_cast<std::uint64_t>(std::ranges::count(writing_, '\n')) - (failing_ ? 1 : 0);
             dropped_ += lost;
             if (!failing_) {  // once, not with every line
-                std::fprintf(stderr, "tinygate: access log: %s; lines are dropped until it can be written again\n",
-                             written.error().message().c_str());
+                outside_.complain("access log: " + written.error().message() +
+                                  "; lines are dropped until it can be written again");
             }
             failing_ = true;
             co_return;

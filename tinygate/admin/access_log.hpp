@@ -1,6 +1,7 @@
 // The access log: one JSON object per request and line, written in the background.
 #pragma once
 
+#include "config/environment.hpp"
 #include <penstock/file.hpp>
 #include <penstock/loop.hpp>
 #include <penstock/task.hpp>
@@ -33,7 +34,8 @@ struct access_entry {
 /// that is written says how many.
 class access_log {
   public:
-    explicit access_log(std::size_t most_buffered) : most_(most_buffered) {}
+    /// \param outside lives longer
+    access_log(std::size_t most_buffered, const environment& outside) : outside_(outside), most_(most_buffered) {}
 
     /// Opens `path` for appending; without it, add() does nothing.
     penstock::task<penstock::result<void>> open(std::string path);
@@ -47,6 +49,7 @@ class access_log {
     penstock::task<> flush();
     std::string_view time_of(penstock::time_point when);
 
+    const environment& outside_;
     penstock::fs::file file_;
     std::string lines_;
     std::string writing_;

@@ -42,8 +42,8 @@ setup_error refused(const char* option, const std::string& value, const std::err
 
 }  // namespace
 
-station::station(const options& asked, std::atomic<std::size_t>& still_open)
-    : settings_(fitting(asked)), worker_(settings_), still_open_(still_open) {}
+station::station(const options& asked, const environment& outside, std::atomic<std::size_t>& still_open)
+    : settings_(fitting(asked)), worker_(settings_, outside), still_open_(still_open) {}
 
 task<std::expected<void, setup_error>> station::bind(std::vector<endpoint>& addresses, bool first) {
     if (!settings_.access_log.empty()) {

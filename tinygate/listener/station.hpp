@@ -19,7 +19,8 @@ namespace tinygate {
 class station {
   public:
     /// \param still_open how many stations have listeners that are not closed; lives longer
-    station(const options& asked, std::atomic<std::size_t>& still_open);
+    /// \param outside lives longer, too
+    station(const options& asked, const environment& outside, std::atomic<std::size_t>& still_open);
 
     /// Opens the access log, then binds every address: once one is bound, clients come. Port 0 is what the station
     /// before has got. A Unix path can't be shared, so the first serves it alone.

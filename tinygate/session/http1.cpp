@@ -1,7 +1,8 @@
 #include "session/http1.hpp"
 
 #include "session/exchange.hpp"
-#include <penstock/sleep.hpp>
+#include <penstock/loop.hpp>
+#include <penstock/timeout.hpp>
 
 #include <utility>
 
@@ -46,7 +47,7 @@ task<> answer_bad_request(worker& gate, net::stream& client, workspace& memory, 
         entry.client = gate.client_of(client).address();
         entry.failure = why;
         entry.status = status;
-        entry.began = entry.ended = clock::now();
+        entry.began = entry.ended = current_loop->now();
         gate.log.add(entry);
     }
     const std::string_view answer = write_answer(memory, status, why, false, true);
@@ -73,7 +74,7 @@ void log_exchange(worker& gate, const net::stream& client, const workspace& memo
                   .received = done.received(),
                   .sent = done.sent(),
                   .began = began,
-                  .ended = clock::now()});
+                  .ended = current_loop->now()});
 }
 
 /// How the wait for a request's head ended.
@@ -112,7 +113,7 @@ task<net::after> serve_http1(worker& gate, net::stream& client) {
         verdict outcome = verdict::close;
         if (head == arrival::complete) {
             const bool logs = gate.log.enabled();
-            const time_point began = logs ? clock::now() : time_point{};
+            const time_point began = logs ? current_loop->now() : time_point{};
             if (logs) remember_for_log(memory, from_client.view());
             exchange one(gate, client, from_client, memory, limit);
             outcome = co_await one.run();

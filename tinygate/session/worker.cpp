@@ -30,10 +30,10 @@ std::string address_only(const endpoint& e) {
 
 }  // namespace
 
-worker::worker(const options& asked)
+worker::worker(const options& asked, const environment& outside)
     : settings(asked),
       upstreams(asked, clock),
-      log(asked.bounds.access_log),
+      log(asked.bounds.access_log, outside),
       default_host(asked.to.front().family() == address_family::unix_path ? "localhost"
                                                                           : asked.to.front().to_string()) {}
 

@@ -3,6 +3,7 @@
 
 #include "admin/access_log.hpp"
 #include "clock/time_limit.hpp"
+#include "config/environment.hpp"
 #include "config/options.hpp"
 #include "session/relay_batch.hpp"
 #include "upstream/pool.hpp"
@@ -42,7 +43,8 @@ struct workspace {
 /// One loop's part of the gate. Belongs to that loop's thread.
 class worker {
   public:
-    explicit worker(const options& asked);
+    /// Both live longer.
+    worker(const options& asked, const environment& outside);
 
     const options& settings;
     ticker clock;
