@@ -3,7 +3,8 @@
 
 Checked of README, ARCHITECTURE, HACKING and docs/:
 
-  programs    a ```cpp block with a main() is compiled and linked with the library of this build
+  programs    a ```cpp block with a main() is compiled and linked with the library of this build; one of another
+              library only if that is installed
   links       relative ones lead to a file, and to a heading if they name one
   files       what stands in `code` and looks like a path, or like the name of a source file
   commands    in ```sh blocks and in `code`: the program exists, its --help knows each --option, and a
@@ -28,7 +29,8 @@ BUILD = Path(os.environ["PENSTOCK_BUILD"])
 SOURCE_FOLDERS = ["include", "src", "tests", "tools", "bench", "cmake", "examples", "tinygate"]
 SOURCE_SUFFIXES = {".cpp", ".hpp", ".py", ".sh", ".txt", ".cmake", ".in", ""}
 FILE_SUFFIXES = (".cpp", ".hpp", ".py", ".sh", ".md", ".txt", ".cmake", ".json")
-NOT_OURS = ("std::", "net.core.", "kernel.", "fs.aio")  # what is named but lives in the standard library or the kernel
+# What is named but lives in the standard library, the kernel or Asio.
+NOT_OURS = ("std::", "net.core.", "kernel.", "fs.aio", "asio::", "experimental::", "posix::", "io_context::")
 HAVE_HELP = [["./test"], ["./run"], *(["tools/bench", what] for what in ("echo", "idle", "await", "forwarder", "proxy"))]
 LONGEST_DECISION = 40
 
@@ -95,6 +97,9 @@ def check_programs(document: Document) -> Iterator[str]:
     for number, (language, text) in enumerate(document.blocks, 1):
         if language != "cpp" or not re.search(r"\bmain\(", text):
             continue
+        if absent := library_that_is_absent(text):
+            print(f"{document.name}: block {number} is left out: {absent} is not installed")
+            continue
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "main.cpp"
             source.write_text(text)
@@ -106,6 +111,15 @@ def check_programs(document: Document) -> Iterator[str]:
                 yield f"block {number} does not build:\n{done.stderr}"
             else:
                 print(f"{document.name}: block {number} builds")
+
+
+def library_that_is_absent(text: str) -> str:
+    """A program of another library, beside which ours is shown, can only be compiled where that is installed."""
+    for header in re.findall(r"^#include <(asio\.hpp)>", text, re.MULTILINE):
+        command = [os.environ.get("CXX", "g++"), "-E", "-include", header, "-x", "c++", "/dev/null"]
+        if subprocess.run(command, capture_output=True).returncode != 0:
+            return header
+    return ""
 
 
 def check_links(document: Document) -> Iterator[str]:
