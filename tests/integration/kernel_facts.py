@@ -140,6 +140,18 @@ def poll_reports_hang_up_although_nobody_asked():
 
 
 @fact
+def poll_refuses_more_entries_than_the_descriptor_limit():
+    def work():
+        poll = select.poll()
+        for _ in range(20):
+            poll.register(os.dup(0), select.POLLIN)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (10, 10))
+        check_equal(error_of(poll.poll, 0), errno.EINVAL, "poll")
+
+    in_child(work)
+
+
+@fact
 def urgent_data_is_in_the_exception_set():
     with connected() as (near, far):
         near.send(b"!", socket.MSG_OOB)
@@ -218,8 +230,9 @@ def woken_by_one_connection(how):
 @fact
 def one_connection_wakes_all_epolls_of_a_listener_but_not_with_epollexclusive():
     check_equal(woken_by_one_connection(0), 4, "woken")
-    exclusive = woken_by_one_connection(select.EPOLLEXCLUSIVE)
-    check(1 <= exclusive < 4, f"{exclusive} woken with EPOLLEXCLUSIVE")
+    # A thread that waits too late, on a busy machine, finds the connection without being woken.
+    exclusive = [woken_by_one_connection(select.EPOLLEXCLUSIVE) for _ in range(3)]
+    check(1 <= min(exclusive) < 4, f"{exclusive} woken with EPOLLEXCLUSIVE")
 
 
 @fact
@@ -303,6 +316,63 @@ def an_eventfd_tells_nothing_by_signal():
         check_equal(error_of(tell_by_signal, event, chosen), 0, "O_ASYNC, which is not refused")
         os.eventfd_write(event, 1)
         check_equal(signal.sigtimedwait({chosen}, 0.1), None, "the signal")
+
+    in_child(work)
+
+
+# --- POSIX AIO, which in glibc is threads ----------------------------------------------------------------------
+
+SIGEV_NONE = 1
+
+
+class PosixRequest:
+    """struct aiocb of glibc on 64-bit machines."""
+
+    def __init__(self, descriptor, size):
+        self.bytes = ctypes.create_string_buffer(size)
+        self.block = ctypes.create_string_buffer(168)
+        struct.pack_into("iiixxxxQQ", self.block, 0, descriptor, 0, 0, ctypes.addressof(self.bytes), size)
+        struct.pack_into("Qii", self.block, 32, 0, 0, SIGEV_NONE)
+
+    def begin(self, call):
+        if ctypes.sizeof(ctypes.c_void_p) != 8 or platform.libc_ver()[0] != "glibc":
+            raise Skip("the layout of aiocb is not known here")
+        check_equal(getattr(kernel, call)(self.block), 0, call)
+        return self
+
+    def ended(self, seconds):
+        limit = time.monotonic() + seconds
+        while kernel.aio_error(self.block) == errno.EINPROGRESS and time.monotonic() < limit:
+            time.sleep(0.005)
+        return kernel.aio_error(self.block) != errno.EINPROGRESS
+
+
+@fact
+def posix_aio_runs_one_request_at_a_time_per_descriptor():
+    def work():
+        with connected() as (near, far):
+            waits = PosixRequest(near.fileno(), 1).begin("aio_read")
+            behind = PosixRequest(near.fileno(), 1).begin("aio_write")
+            beside = PosixRequest(os.dup(near.fileno()), 1).begin("aio_write")
+            check(beside.ended(PATIENCE), "a write through another descriptor of the same socket did not end")
+            check(not behind.ended(0.2), "a write through the same descriptor overtook the read")
+            far.send(b"a")
+            check(waits.ended(PATIENCE) and behind.ended(PATIENCE), "they did not end after that")
+
+    in_child(work)
+
+
+@fact
+def posix_aio_has_twenty_threads():
+    def work():
+        blocked = []
+        with open("/dev/zero", "rb") as zero:
+            for most, free in ((19, True), (20, False)):
+                while len(blocked) < most:
+                    blocked.append(PosixRequest(os.pipe()[0], 1).begin("aio_read"))
+                ended = PosixRequest(zero.fileno(), 1).begin("aio_read").ended(PATIENCE if free else 0.2)
+                check_equal(ended, free, f"a read beside {most} that wait has ended")
+            os._exit(0)  # nobody will end the reads
 
     in_child(work)
 
