@@ -58,8 +58,10 @@ def parse():
     per_form = kinds.add_parser(
         "forwarder", parents=[common], help=forwarder.ABOUT.replace("%", "%%"), description=forwarder.METHOD
     )
-    per_form.add_argument("--forms", type=form_list, default=forwarder.FORMS, metavar="A,B", help="of io-submit, io-uring")
-    per_form.add_argument("--sizes", type=number_list, metavar="N,M", help="of messages, in bytes (default 64,4096)")
+    per_form.add_argument("--forms", type=form_list, metavar="A,B", help="two sockets: of io-submit, io-uring")
+    per_form.add_argument("--sizes", type=number_list, metavar="N,M", help="two sockets: bytes of a message (default 64,4096)")
+    per_form.add_argument("--backends", type=backend_list, metavar="A,B", help="n to n")
+    per_form.add_argument("--connections", type=number_list, default=[32], metavar="N,M", help="n to n (default 32)")
     per_form.add_argument("--rounds", type=positive(int), metavar="N", help="pairs")
     per_form.add_argument("--seconds", type=positive(float), metavar="S", help="of load per side of a pair")
 
@@ -110,15 +112,19 @@ def run_await(options):
 
 
 def run_forwarder(options):
-    programs = forwarder.Programs.under(options.bin)
-    require(programs.origin, programs.load, *map(programs.forwarder, [forwarder.REFERENCE, *options.forms]))
+    """Without options everything; --forms or --backends alone is that part alone."""
+    everything = options.forms is None and options.backends is None
     plan = forwarder.Plan(
-        forms=options.forms,
+        forms=forwarder.FORMS if everything else options.forms or [],
         sizes=options.sizes or ([64] if options.quick else [64, 4096]),
-        rounds=options.rounds or (3 if options.quick else 12),
+        backends=BACKENDS if everything else options.backends or [],
+        connections=options.connections,
+        rounds=options.rounds or (2 if options.quick else 12),
         seconds=options.seconds or (0.2 if options.quick else 0.5),
         traced_messages=1_000 if options.quick else 5_000,
     )
+    programs = forwarder.Programs.under(options.bin)
+    require(*programs.all(plan.forms))
     report = Report(ROOT, forwarder.ABOUT)
     forwarder.measure(plan, programs, report)
     return report
