@@ -8,6 +8,10 @@
 
 namespace penstock {
 
+namespace detail {
+class simulated_world;
+}
+
 /// When `epoll` tells of readiness (epoll(7)).
 enum class epoll_trigger : std::uint8_t {
     edge,      ///< EPOLLET: once per change; one epoll_ctl per descriptor's life
@@ -39,6 +43,10 @@ struct backend_options {
     bool exclusive_accept = false;
     /// Mechanisms of readiness: who does the work on files; also `epoll+threads` as a backend's name.
     file_engine files = file_engine::automatic;
+    /// `simulated`: what decides in its world; also `simulated:7` as a backend's name.
+    std::uint64_t seed = 1;
+    /// `simulated`: the world that this loop is part of (simulation::add_loop() sets it); null: one of its own.
+    detail::simulated_world* world = nullptr;
     /// Operations to do without, as if the kernel had refused them; for tests and for diagnosing.
     std::vector<op_kind> denied = {};
 };

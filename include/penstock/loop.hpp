@@ -86,11 +86,15 @@ class loop {
     /// The time of this turn; read at most once per turn, so it is cheap and a little old.
     time_point now() noexcept {
         if (!now_is_fresh_) {
-            now_ = clock::now();
+            now_ = read_clock();
             now_is_fresh_ = true;
         }
         return now_;
     }
+
+    /// The time at this moment rather than of the turn, for what measures or logs. The time that now() tells and that
+    /// deadlines mean, so in a simulation it is not the clock's.
+    time_point read_clock() const noexcept { return time_ == nullptr ? clock::now() : time_->now(); }
 
     /// Runs `function` on the loop's thread soon, while run() runs; dropped, not run, if the loop ends first. Any
     /// thread.
@@ -150,6 +154,7 @@ class loop {
     // Destroyed last to first: the core (backend, then buffers) before the frames it may still name.
     detail::frame_arena frames_;
     detail::timer_heap timers_;
+    const detail::time_source* time_ = nullptr;  // null: the clock
     time_point now_{};
     bool now_is_fresh_ = false;
     std::uint32_t transfers_ = 0;

@@ -14,6 +14,16 @@ inline constexpr time_point never = time_point::max();
 
 namespace detail {
 
+/// Where the time comes from when it is not the clock's (a simulation).
+class time_source {
+  public:
+    virtual time_point now() const noexcept = 0;
+
+  protected:
+    time_source() = default;
+    ~time_source() = default;
+};
+
 /// `d` after `from`, which the clock has said; never, where that is beyond what a time_point can say.
 constexpr time_point later(time_point from, duration d) noexcept { return d > never - from ? never : from + d; }
 

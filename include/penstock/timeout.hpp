@@ -63,11 +63,22 @@ task<detail::await_result<Awaitable>> with_deadline(time_point deadline, Awaitab
     co_return outcome;
 }
 
-/// The same, `d` from now.
+namespace detail {
+
+/// Made outside of a loop, which alone knows what time it is there.
+template <class Awaitable>
+task<await_result<Awaitable>> with_timeout_from_start(duration d, Awaitable work) {
+    const time_point limit = later(current_loop->now(), d);
+    co_return co_await with_deadline(limit, std::move(work));
+}
+
+}  // namespace detail
+
+/// The same, `d` from now; outside of a loop (for loop::run()), from its start.
 template <class Awaitable>
 auto with_timeout(duration d, Awaitable work) {
-    const time_point now = current_loop == nullptr ? clock::now() : current_loop->now();  // null: for loop::run()
-    return with_deadline(detail::later(now, d), std::move(work));
+    if (current_loop == nullptr) return detail::with_timeout_from_start(d, std::move(work));
+    return with_deadline(detail::later(current_loop->now(), d), std::move(work));
 }
 
 }  // namespace penstock

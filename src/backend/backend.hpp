@@ -4,6 +4,7 @@
 
 #include <penstock/backend_options.hpp>
 #include <penstock/capabilities.hpp>
+#include <penstock/detail/job.hpp>
 #include <penstock/operation.hpp>
 #include <penstock/time.hpp>
 
@@ -66,6 +67,21 @@ struct backend_statistics {
     std::uint32_t offloaded = 0;   ///< operations on the worker pool now
 };
 
+/// What a loop asks of its machine besides I/O, from a backend that has a machine of its own. Loop's thread.
+class machine : public time_source {
+  public:
+    /// Runs `work` in place of a thread of the worker pool. \return false if its queue is full; nothing was kept then.
+    virtual bool submit_job(job& work) noexcept = 0;
+    /// Removes a job that was not begun. \return whether it was still waiting.
+    virtual bool withdraw_job(job& work) noexcept = 0;
+    /// unlink(2), for a socket's path in the way of another.
+    virtual void remove_file(const char* path) noexcept = 0;
+
+  protected:
+    machine() = default;
+    ~machine() = default;
+};
+
 /// One mechanism, used by one loop on one thread; only wake() may be called from elsewhere. No entry throws.
 ///
 /// - Every operation answered `queued` gets exactly one finish(), whatever happens to it, also after cancel().
@@ -100,6 +116,8 @@ class backend {
     virtual void wake() noexcept = 0;
 
     virtual backend_statistics statistics() const noexcept = 0;
+    /// Its own machine, or null: the one that the program runs on.
+    virtual machine* own_machine() noexcept { return nullptr; }
 };
 
 /// What the loop lends a backend; outlives it.
@@ -116,6 +134,7 @@ struct mechanism {
     bool automatic;                ///< whether `auto` may take it
     bool by_readiness = false;     ///< it lets others do the work on files, who can be chosen
     bool triggers = false;         ///< backend_options::trigger and exclusive_accept are for it
+    bool seeded = false;           ///< backend_options::seed is for it
     /// Sets one up by trying the real thing. \return the backend, or why it cannot be had here.
     std::expected<std::unique_ptr<backend>, setup_error> (*create)(const backend_environment& environment);
 };

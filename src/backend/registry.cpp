@@ -6,6 +6,7 @@
 #include "backend/io_uring/io_uring.hpp"
 #include "backend/linux_aio/linux_aio.hpp"
 #include "backend/null/null.hpp"
+#include "backend/simulated/simulated.hpp"
 #include "backend/threads/threads.hpp"
 #include "base/worker_pool.hpp"
 
@@ -36,6 +37,11 @@ constexpr mechanism all[] = {
      .description = "a blocking call on a thread for each operation that waits",
      .automatic = true,
      .create = create_threads},
+    {.name = "simulated",
+     .description = "virtual time, network and files in memory, all decided by a seed; for tests",
+     .automatic = false,
+     .seeded = true,
+     .create = create_simulated},
     {.name = "null",
      .description = "does nothing; measures the library itself",
      .automatic = false,

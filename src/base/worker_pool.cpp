@@ -121,6 +121,8 @@ std::vector<std::string> worker_pool::join(duration limit) {
     return hanging;
 }
 
+std::size_t worker_pool::most_queued() const noexcept { return state_->most_queued; }
+
 worker_statistics worker_pool::statistics() const noexcept {
     const std::scoped_lock lock(state_->mutex);
     return {.threads = state_->alive,

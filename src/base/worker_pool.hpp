@@ -40,6 +40,9 @@ class worker_pool {
     /// threads; those that were not begun by then never will be. \return the names of the abandoned.
     std::vector<std::string> join(duration limit);
 
+    /// Jobs that may wait.
+    std::size_t most_queued() const noexcept;
+
     worker_statistics statistics() const noexcept;
 
   private:

@@ -17,7 +17,7 @@ bool blocking_call::begin(std::coroutine_handle<> waiter, cancel_state* surround
     job_.run = [](job& j) noexcept { static_cast<own_job&>(j).self->run_on_worker(); };
     wake_.run = [](ready_item& item) noexcept { static_cast<own_wake&>(item).self->resume(); };
     link_.fire = [](cancel_node& n) noexcept { static_cast<own_link&>(n).self->withdraw(); };
-    if (!home_->core().workers.submit(job_)) {
+    if (!home_->core().submit_job(job_)) {
         refusal_ = errc::queue_full;
         return false;
     }
@@ -32,7 +32,7 @@ void blocking_call::run_on_worker() noexcept {
 }
 
 void blocking_call::withdraw() noexcept {
-    if (!home_->core().workers.withdraw(job_)) return;
+    if (!home_->core().withdraw_job(job_)) return;
     refusal_ = std::make_error_code(std::errc::operation_canceled);
     home_->enqueue(wake_);
 }

@@ -1,6 +1,7 @@
 #include <penstock/signals.hpp>
 
 #include "op/signal.hpp"
+#include "runtime/loop_core.hpp"
 
 namespace penstock {
 
@@ -12,7 +13,8 @@ result<void> block_signals(signal_set which) noexcept {
 task<result<signals>> watch_signals(signal_set which) {
     const bool can_read = current_loop->buffers().buffer_size() >= detail::raw_signal_size;
     if (!which.valid() || which.empty() || !can_read) co_return fail(std::errc::invalid_argument);
-    if (!detail::blocks_signals(which.mask())) co_return fail(errc::signals_not_blocked);
+    const bool of_the_process = current_loop->core().own == nullptr;  // or of a machine of the loop's own
+    if (of_the_process && !detail::blocks_signals(which.mask())) co_return fail(errc::signals_not_blocked);
     const auto opened = co_await detail::awaited<detail::signals_op, detail::cancellable::no>(which.mask());
     if (opened < 0) co_return std::unexpected(detail::decode(opened));
     detail::stream_record& record = detail::make_stream_record(*current_loop, {opened}, op_kind::read);

@@ -1,5 +1,7 @@
 #include <penstock/listener.hpp>
 
+#include "runtime/loop_core.hpp"
+
 #include <cerrno>
 #include <cstdio>
 #include <new>
@@ -188,9 +190,17 @@ task<result<void>> set(handle h, socket_option option, bool wanted) {
     co_return detail::to_result(co_await must_run<detail::option_op>(h, option, 1, true));
 }
 
+void remove_path(const std::string& path) {
+    if (detail::machine* const own = current_loop->core().own) {
+        own->remove_file(path.c_str());
+    } else {
+        static_cast<void>(std::remove(path.c_str()));
+    }
+}
+
 task<result<void>> prepare(handle h, const endpoint& at, const listen_options& options) {
     if (at.family() == address_family::unix_path) {
-        if (options.unlink_existing && at.path().starts_with('/')) static_cast<void>(std::remove(at.path().c_str()));
+        if (options.unlink_existing && at.path().starts_with('/')) remove_path(at.path());
     } else {
         if (auto r = co_await set(h, socket_option::reuse_address, options.reuse_address); !r) co_return r;
         if (auto r = co_await set(h, socket_option::reuse_port, options.reuse_port); !r) co_return r;

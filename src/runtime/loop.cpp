@@ -27,24 +27,30 @@ constexpr std::uint64_t sample_every = 64;  // turns; reading the clock twice in
 constexpr duration descriptor_retry = std::chrono::milliseconds(100);
 constexpr duration space_retry = std::chrono::milliseconds(100);
 
-/// Makes a loop the current one of this thread, for as long as it lives.
-class make_current {
-  public:
-    explicit make_current(loop* l) noexcept : before_(current_loop) { current_loop = l; }
-    ~make_current() { current_loop = before_; }
-    make_current(const make_current&) = delete;
-    make_current& operator=(const make_current&) = delete;
-
-  private:
-    loop* before_;
-};
-
 }  // namespace
 
 void loop_core::check_process() const noexcept {
     PENSTOCK_CHECK(born_in == fork_generation(),
                    "a loop was used in a forked child; create a loop of its own there, or fork only to exec");
 }
+
+void loop_core::begin(cancel_state& cancel, const bool& task_ended) noexcept {
+    PENSTOCK_CHECK(ended == nullptr, "loop::run() was called from inside run()");
+    root = &cancel;
+    ended = &task_ended;
+}
+
+void loop_core::leave() noexcept {
+    root = nullptr;
+    ended = nullptr;
+}
+
+bool loop_core::has_work(const loop& self, time_point now) const noexcept {
+    return !done.empty() || !next_turn.empty() || !no_space.empty() || notified.load(std::memory_order_relaxed) ||
+           self.timers_.next() <= now;
+}
+
+time_point loop_core::next_timer(const loop& self) noexcept { return self.timers_.next(); }
 
 bool loop_core::must_not_wait() noexcept {
     if (!done.empty() || !next_turn.empty() || notified.load(std::memory_order_relaxed)) return true;
@@ -55,7 +61,7 @@ bool loop_core::must_not_wait() noexcept {
 void loop_core::turn(loop& self) noexcept {
     immediate_left = options.immediate_budget;
     const bool sampled = figures.turns++ % sample_every == 0;
-    const time_point began = sampled ? clock::now() : time_point{};
+    const time_point began = sampled ? self.read_clock() : time_point{};
     if (!no_space.empty()) retry_no_space();  // before what deliver() starts, which came later
     if (!self.timers_.empty()) {
         while (timer_node* const timer = self.timers_.pop_due(self.now())) timer->fire(*timer);
@@ -64,7 +70,7 @@ void loop_core::turn(loop& self) noexcept {
     if (!next_turn.empty()) done.ready().append(next_turn.take());
     if (notified.load(std::memory_order_acquire)) take_remote();
     if (!no_space.empty()) retry_no_space();  // what was delivered may have made room
-    if (sampled) note_turn_time(clock::now() - began);
+    if (sampled) note_turn_time(self.read_clock() - began);
 
     // A deadline that is no later than `now` means: only look. The clock is read for a real one alone.
     const bool only_look = must_not_wait();
@@ -147,9 +153,9 @@ void loop_core::shut_down(loop& self) noexcept {
     shutting_down = true;
     while (record* const r = records.pop_front()) r->shut_down(*r);
     pipes.close_idle(self);
-    const time_point limit = later(clock::now(), options.shutdown_limit);
+    const time_point limit = later(self.read_clock(), options.shutdown_limit);
     // What has ended is also delivered: the end of a receive is what its stream waits for to be closed.
-    while ((in_flight() != 0 || !done.empty()) && clock::now() < limit) {
+    while ((in_flight() != 0 || !done.empty()) && self.read_clock() < limit) {
         timer_node wake_up;  // so that a kernel that never answers can't hold the process for ever
         wake_up.fire = [](timer_node&) noexcept {};
         self.timers_.set(wake_up, limit);
@@ -166,7 +172,7 @@ void loop_core::await_visitors() const noexcept {
 
 using detail::loop_core;
 
-loop::loop(std::unique_ptr<loop_core> core) : core_(std::move(core)) {}
+loop::loop(std::unique_ptr<loop_core> core) : time_(core->own), core_(std::move(core)) {}
 
 std::expected<std::unique_ptr<loop>, setup_error> loop::create(loop_options options) {
     auto core = std::make_unique<loop_core>(std::move(options));
@@ -175,6 +181,7 @@ std::expected<std::unique_ptr<loop>, setup_error> loop::create(loop_options opti
     if (!chosen) return std::unexpected(std::move(chosen.error()));
     core->mechanism = std::move(chosen->backend);
     core->why = std::move(chosen->why);
+    core->own = core->mechanism->own_machine();
     return std::unique_ptr<loop>(new loop(std::move(core)));
 }
 
@@ -202,17 +209,14 @@ void loop::drive(detail::ready_item& first, const root_task& root, detail::cance
     core_->check_process();
     const detail::make_current current(this);
     const detail::sigpipe_block no_sigpipe;
-    PENSTOCK_CHECK(core_->ended == nullptr, "loop::run() was called from inside run()");
-    core_->root = &cancel;
-    core_->ended = &root.ended;
+    core_->begin(cancel, root.ended);
     now_is_fresh_ = false;
     core_->done.ready().push(first);
     while (!root.ended) {
         core_->check_process();
         core_->turn(*this);
     }
-    core_->root = nullptr;
-    core_->ended = nullptr;
+    core_->leave();
 }
 
 bool loop::start(detail::operation& op) noexcept {

@@ -31,6 +31,18 @@ class visit {
     std::atomic<std::uint32_t>& visitors_;
 };
 
+/// Makes a loop the current one of this thread, for as long as it lives.
+class make_current {
+  public:
+    explicit make_current(loop* l) noexcept : before_(current_loop) { current_loop = l; }
+    ~make_current() { current_loop = before_; }
+    make_current(const make_current&) = delete;
+    make_current& operator=(const make_current&) = delete;
+
+  private:
+    loop* before_;
+};
+
 /// A bound of nothing would let nothing through, for ever.
 inline loop_options at_least_one(loop_options given) noexcept {
     given.turn_budget = std::max(given.turn_budget, 1U);
@@ -47,7 +59,15 @@ struct loop_core {
           pipes(options.transfer_pipes),
           posts(options.post_capacity) {}
 
+    /// From here on turns are for a task (or several) that `cancel` stops, until `task_ended` and leave().
+    void begin(cancel_state& cancel, const bool& task_ended) noexcept;
+    void leave() noexcept;
     void turn(loop& self) noexcept;
+    /// Whether a turn at `now` would find something to do that needs no answer of the backend.
+    bool has_work(const loop& self, time_point now) const noexcept;
+    static time_point next_timer(const loop& self) noexcept;
+    bool submit_job(job& work) noexcept { return own == nullptr ? workers.submit(work) : own->submit_job(work); }
+    bool withdraw_job(job& work) noexcept { return own == nullptr ? workers.withdraw(work) : own->withdraw_job(work); }
     void deliver() noexcept;
     void take_remote() noexcept;
     void note_turn_time(duration worked) noexcept;
@@ -64,6 +84,7 @@ struct loop_core {
     buffer_pool buffers;
     worker_pool workers;
     std::unique_ptr<backend> mechanism;
+    machine* own = nullptr;  // of the mechanism; null: the real one
     pipe_pool pipes;
 
     completions done;  // also the ready queue

@@ -39,6 +39,8 @@ MAY_INCLUDE = {
     "coro": {"base", "op", "backend", "registry", "runtime"},
     "net": {"base", "op", "backend", "registry", "runtime", "coro"},
     "fs": {"base", "op", "backend", "registry", "runtime", "coro"},
+    # It is the world of one mechanism, seen from above.
+    "simulation": {"base", "op", "backend", "registry", "runtime", "mechanism"},
 }
 
 # Names that mean a backend wherever they stand, and those that also mean something else (so that only a

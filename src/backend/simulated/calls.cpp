@@ -1,0 +1,197 @@
+// What an operation does on the simulated machine; for each kind, where the kernel's backends make a system call.
+#include "backend/simulated/pipe_end.hpp"
+#include "backend/simulated/simulated_backend.hpp"
+#include "op/call.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace penstock::detail {
+namespace {
+
+constexpr std::size_t pipe_capacity = 64 * 1024;
+constexpr std::size_t short_piece = 8;
+
+}  // namespace
+
+/// Null if there is no such handle, or if it is that of something else.
+template <class Resource>
+std::shared_ptr<Resource> simulated_backend::find(handle h) const noexcept {
+    return std::dynamic_pointer_cast<Resource>(world_->handles().find(h));
+}
+
+std::int32_t simulated_backend::carry_out(operation& op) noexcept {
+    const auto on_socket = [this](handle h, auto call) -> std::int32_t {
+        if (const auto socket = find<stream_socket>(h)) return call(socket);
+        return world_->handles().find(h) == nullptr ? -EBADF : -ENOTSOCK;
+    };
+    const auto on_file = [this](handle h, auto call) -> std::int32_t {
+        if (const auto file = find<open_file>(h)) return call(*file);
+        return world_->handles().find(h) == nullptr ? -EBADF : -ESPIPE;
+    };
+    switch (op.kind) {
+        case op_kind::nop: return 0;
+        case op_kind::socket: return socket(as<socket_op>(op));
+        case op_kind::bind:
+            return on_socket(as<bind_op>(op).target,
+                             [&](const auto& s) { return world_->network().bind(s, as<bind_op>(op).address); });
+        case op_kind::listen:
+            return on_socket(as<listen_op>(op).target,
+                             [&](const auto& s) { return world_->network().listen(*s, as<listen_op>(op).backlog); });
+        case op_kind::accept: return accept(as<accept_op>(op));
+        case op_kind::connect: return connect(as<connect_op>(op));
+        case op_kind::receive:
+        case op_kind::read: return receive(as<receive_op>(op));
+        case op_kind::send:
+        case op_kind::write: return send(as<send_op>(op));
+        case op_kind::shutdown:
+            return on_socket(as<shutdown_op>(op).target,
+                             [&](const auto& s) { return s->shutdown(as<shutdown_op>(op).side); });
+        case op_kind::name:
+            return on_socket(as<name_op>(op).target, [&](const auto& s) { return s->name(as<name_op>(op)); });
+        case op_kind::option:
+            return on_socket(as<option_op>(op).target, [&](const auto& s) { return s->option(as<option_op>(op)); });
+        case op_kind::open: return open(as<open_op>(op));
+        case op_kind::read_at:
+            return on_file(as<read_at_op>(op).target, [&](open_file& f) { return f.read_at(as<read_at_op>(op)); });
+        case op_kind::write_at:
+            return on_file(as<write_at_op>(op).target, [&](open_file& f) { return f.write_at(as<write_at_op>(op)); });
+        case op_kind::sync: return on_file(as<sync_op>(op).target, [](open_file& f) { return f.sync(); });
+        case op_kind::status:
+            return on_file(as<status_op>(op).target, [&](open_file& f) { return f.status(as<status_op>(op)); });
+        case op_kind::splice: return splice(as<splice_op>(op));
+        case op_kind::close: return close(as<close_op>(op));
+        case op_kind::adopt: return -EOPNOTSUPP;
+        case op_kind::pipe: return pipe(as<pipe_op>(op));
+        case op_kind::signals: return signals(as<signals_op>(op));
+    }
+    return -EOPNOTSUPP;
+}
+
+// --- Sockets -----------------------------------------------------------------------------------------------------
+
+std::int32_t simulated_backend::socket(const socket_op& op) {
+    if (op.family == address_family::none) return -EAFNOSUPPORT;
+    if (op.type != socket_type::stream) return -EPROTONOSUPPORT;
+    if (const std::int32_t r = world_->refuses_another(); r < 0) return r;
+    return world_->open(std::make_shared<stream_socket>(*world_, op.family));
+}
+
+std::int32_t simulated_backend::accept(accept_op& op) {
+    const auto listener = find<stream_socket>(op.listener);
+    if (listener == nullptr) return -EBADF;
+    if (listener->where != stream_socket::stage::listening) return -EINVAL;
+    if (listener->pending.empty()) return -EAGAIN;
+    if (!op.only_pending) {  // who drains takes an error for the end
+        if (const std::int32_t r = world_->refuses_another(); r < 0) return r;
+        if (!listener->is_unix() && world_->strikes(faults::reset)) {
+            const auto gone = listener->accept();
+            gone->break_connection();
+            gone->close();
+            return -ECONNABORTED;
+        }
+    } else if (world_->handles().full()) {
+        return -EMFILE;
+    }
+    op.accepted.push({world_->open(listener->accept())});
+    return 1;
+}
+
+std::int32_t simulated_backend::connect(connect_op& op) {
+    const auto socket = find<stream_socket>(op.target);
+    if (socket == nullptr) return -ENOTSOCK;
+    if ((op.backend_flags & begun) == 0) {
+        if (const std::int32_t r = world_->network().connect(socket, op.address); r < 0) return r;
+        op.backend_flags |= begun;
+    }
+    return socket->outcome.value_or(-EAGAIN);
+}
+
+// --- Bytes -------------------------------------------------------------------------------------------------------
+
+std::int32_t simulated_backend::receive(receive_op& op) noexcept {
+    const auto& from = world_->handles().find(op.source);
+    if (!from->readable()) return -EAGAIN;
+    const std::uint16_t buffer = buffers_.take();
+    if (buffer == no_buffer) return -ENOBUFS;
+    std::size_t size = buffers_.buffer_size();
+    if (from->is_stream() && world_->strikes(faults::short_transfer)) size = 1 + world_->chance().below(short_piece);
+    std::byte* const data = buffers_.data(buffer);
+    std::int32_t n = from->read({data, size});
+    if (n > 0 && static_cast<std::uint32_t>(n) < buffers_.buffer_size() &&
+        world_->mutates(simulation_mutant::duplicated_byte)) {
+        std::memmove(data + 1, data, static_cast<std::size_t>(n));
+        ++n;
+    }
+    deliver(op, buffers_, buffer, n);
+    if (n > 0 && buffers_.available() != 0 && world_->mutates(simulation_mutant::leaked_lease)) {
+        leaked_.push_back(buffers_.take());
+    }
+    return n;
+}
+
+std::int32_t simulated_backend::send(send_op& op) noexcept {
+    const auto& to = world_->handles().find(op.target);
+    while (op.first < op.count) {
+        ::iovec copies[most_copied_slices];
+        const ::iovec piece = *remaining(op, copies).data;
+        const bool cut = piece.iov_len > 1 && world_->strikes(faults::short_transfer);
+        const std::size_t size =
+            cut ? 1 + world_->chance().below(std::min(piece.iov_len - 1, short_piece)) : piece.iov_len;
+        const std::int32_t n = to->write({static_cast<const std::byte*>(piece.iov_base), size});
+        if (n < 0) return n;
+        if (!advance(op, static_cast<std::size_t>(n)) && cut) return once_more;
+    }
+    return 0;
+}
+
+std::int32_t simulated_backend::splice(const splice_op& op) {
+    const auto& from = world_->handles().find(op.source);
+    const auto& to = world_->handles().find(op.target);
+    if (from == nullptr || to == nullptr) return -EBADF;
+    if (!from->is_stream() || !to->is_stream() || (!from->is_pipe() && !to->is_pipe())) return -EINVAL;
+    if (const std::int32_t r = to->write({}); r < 0) return r;
+    if (!from->readable() || to->room() == 0) return -EAGAIN;
+    std::size_t most = std::min({std::size_t{op.length}, to->room(), pipe_capacity});
+    if (most > 1 && world_->strikes(faults::short_transfer)) most = 1 + world_->chance().below(most - 1);
+    bounce_.resize(pipe_capacity);
+    const std::int32_t n = from->read({bounce_.data(), most});
+    if (n <= 0) return n;
+    const std::int32_t written = to->write({bounce_.data(), static_cast<std::size_t>(n)});
+    return written < 0 ? written : n;
+}
+
+// --- Files and the rest ------------------------------------------------------------------------------------------
+
+std::int32_t simulated_backend::open(const open_op& op) {
+    if (const std::int32_t r = world_->refuses_another(); r < 0) return r;
+    auto file = world_->disk().open(op.path, op.request);
+    return file ? world_->open(std::move(*file)) : file.error();
+}
+
+std::int32_t simulated_backend::close(const close_op& op) noexcept {
+    if (op.forget_only) return 0;
+    if (world_->handles().find(op.target) == nullptr) return -EBADF;
+    world_->handles().remove(op.target)->close();
+    return 0;
+}
+
+std::int32_t simulated_backend::pipe(pipe_op& op) {
+    if (const std::int32_t r = world_->refuses_another(); r < 0) return r;
+    const auto through = std::make_shared<channel>(*world_, pipe_capacity);
+    op.read_end = {world_->open(std::make_shared<pipe_end>(*world_, through, false))};
+    if (world_->handles().full()) {
+        world_->handles().remove(op.read_end)->close();
+        return world_->refuses_another();
+    }
+    op.write_end = {world_->open(std::make_shared<pipe_end>(*world_, through, true))};
+    return 0;
+}
+
+std::int32_t simulated_backend::signals(const signals_op& op) {
+    if (const std::int32_t r = world_->refuses_another(); r < 0) return r;
+    return world_->open(std::make_shared<signal_watch>(*world_, op.mask));
+}
+
+}  // namespace penstock::detail
