@@ -17,7 +17,15 @@
 namespace penstock::testing {
 namespace {
 
-using adopting = on_backend;
+class adopting : public on_backend {
+  protected:
+    void SetUp() override {
+        on_backend::SetUp();
+        if (capabilities()[op_kind::adopt].support == support::unsupported) {
+            GTEST_SKIP() << capabilities()[op_kind::adopt].why;
+        }
+    }
+};
 PENSTOCK_ON_EVERY_BACKEND(adopting);
 
 struct pipe_ends {

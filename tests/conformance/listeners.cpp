@@ -46,6 +46,7 @@ TEST_P(listeners, a_path_in_the_way_is_told_or_removed) {
         auto second = must(co_await net::listen(at, {.unlink_existing = true}));
         auto near = must(co_await net::connect(at));
         auto far = must(co_await second.accept());
+        if (capabilities().own_world) co_return;  // where directories are not kept
         const auto absent = co_await net::listen(endpoint::parse("unix:" + directory / "no/such/folder").value());
         EXPECT_TRUE(is_error(absent, std::errc::no_such_file_or_directory));
     });
