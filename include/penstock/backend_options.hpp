@@ -23,6 +23,7 @@ enum class epoll_trigger : std::uint8_t {
 enum class file_engine : std::uint8_t {
     automatic,  ///< what the mechanism itself can do, and threads for the rest
     threads,    ///< blocking calls on the loop's worker pool
+    posix_aio,  ///< aio(7) of the C library, and threads for what it has not
 };
 
 struct backend_options {
@@ -41,7 +42,7 @@ struct backend_options {
     /// `epoll`: wait for connections with EPOLLEXCLUSIVE, so that of several loops that accept from one socket few wake
     /// for each newcomer; also `epoll:exclusive`. Without it all of them do.
     bool exclusive_accept = false;
-    /// Mechanisms of readiness: who does the work on files; also `epoll+threads` as a backend's name.
+    /// Mechanisms of readiness: who does the work on files; also `epoll+posix_aio` and so on as a backend's name.
     file_engine files = file_engine::automatic;
     /// `simulated`: what decides in its world; also `simulated:7` as a backend's name.
     std::uint64_t seed = 1;

@@ -25,6 +25,7 @@ struct files_word {
 };
 constexpr std::array files_words{
     files_word{"threads", file_engine::threads},
+    files_word{"posix_aio", file_engine::posix_aio},
 };
 
 setup_error wrong(std::string message) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <utility>
 
 namespace penstock::detail {
 namespace {
@@ -39,6 +40,15 @@ TEST(backend_name, may_say_more) {
     EXPECT_EQ(options.files, file_engine::threads);
 }
 
+TEST(backend_name, may_say_who_does_the_work_on_files) {
+    for (const auto& [name, engine] :
+         {std::pair("told+threads", file_engine::threads), std::pair("told:edge+posix_aio", file_engine::posix_aio)}) {
+        backend_options options;
+        ASSERT_TRUE(parse_backend_name(name, all, options)) << name;
+        EXPECT_EQ(options.files, engine) << name;
+    }
+}
+
 TEST(backend_name, what_it_does_not_say_stays) {
     backend_options options{.trigger = epoll_trigger::one_shot};
     ASSERT_TRUE(parse_backend_name("told+threads", all, options));
@@ -52,7 +62,8 @@ TEST(backend_name, a_mistake_gets_one_line_that_says_what_there_is) {
     EXPECT_EQ(complaint("told:lever"), "backend told has no option 'lever'; it has: edge, level, oneshot, exclusive");
     EXPECT_EQ(complaint("told:level::edge"), "backend told has no option ''; it has: edge, level, oneshot, exclusive");
     EXPECT_EQ(complaint("plain+threads"), "backend plain does its work on files by itself; say it without +threads");
-    EXPECT_EQ(complaint("told+disk"), "nothing called 'disk' does the work on files; choose one of: threads");
+    EXPECT_EQ(complaint("told+disk"),
+              "nothing called 'disk' does the work on files; choose one of: threads, posix_aio");
 }
 
 }  // namespace

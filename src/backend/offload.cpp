@@ -39,23 +39,43 @@ void offload::release(ticket& t) noexcept {
 }
 
 submitted offload::submit(operation& op) noexcept {
-    if (free_ == nullptr) return submitted::busy;
+    if (!start(op)) return submitted::busy;
+    ++under_way_;
+    return submitted::queued;
+}
+
+void offload::take_over(operation& op) noexcept {
+    op.scratch = {0, reinterpret_cast<std::uintptr_t>(this)};
+    ++under_way_;
+    waiting_.push_back(op);
+    start_waiting();
+}
+
+// In their order. Whatever holds up the first will end, and with it comes the next collect().
+void offload::start_waiting() noexcept {
+    while (operation* const op = waiting_.front()) {
+        if (!start(*op)) return;
+        op->unlink();
+    }
+}
+
+bool offload::start(operation& op) noexcept {
+    if (free_ == nullptr) return false;
     ticket& t = *free_;
     if (op.kind == op_kind::read) {
         t.buffer = buffers_.take();
-        if (t.buffer == no_buffer) return submitted::busy;
+        if (t.buffer == no_buffer) return false;
     }
     t.op = &op;
     t.name = to_string(op.kind).data();
     ticket* const following = t.next;
     if (!workers_.submit(t)) {
         if (t.buffer != no_buffer) buffers_.put(std::exchange(t.buffer, no_buffer));
-        return submitted::busy;
+        return false;
     }
     free_ = following;
     op.scratch = {reinterpret_cast<std::uintptr_t>(&t), reinterpret_cast<std::uintptr_t>(this)};
-    ++under_way_;
-    return submitted::queued;
+    return true;
 }
 
 void offload::run(job& work) noexcept {
@@ -74,6 +94,12 @@ void offload::run(job& work) noexcept {
 }
 
 bool offload::cancel(operation& op, completions& out) noexcept {
+    if (op.scratch[0] == 0) {
+        op.unlink();
+        --under_way_;
+        out.finish(op, -ECANCELED);
+        return true;
+    }
     auto& t = *reinterpret_cast<ticket*>(op.scratch[0]);
     if (!workers_.withdraw(t)) return false;
     if (t.buffer != no_buffer) buffers_.put(t.buffer);
@@ -92,6 +118,7 @@ void offload::collect(completions& out) noexcept {
         --under_way_;
         t = following;
     }
+    start_waiting();
 }
 
 }  // namespace penstock::detail

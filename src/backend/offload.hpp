@@ -4,6 +4,7 @@
 #include "backend/backend.hpp"
 #include "base/mailbox.hpp"
 #include "base/worker_pool.hpp"
+#include <penstock/detail/intrusive_list.hpp>
 
 #include <atomic>
 #include <memory>
@@ -21,6 +22,8 @@ class offload {
 
     /// Takes an operation; `busy` when the pool's queue or `most` is reached.
     submitted submit(operation& op) noexcept;
+    /// Takes one that was answered `queued` already and then found no other way: never `busy`, it waits for its turn.
+    void take_over(operation& op) noexcept;
     /// Whether this operation is here (and not with a file path of the mechanism's own).
     bool owns(const operation& op) const noexcept { return op.scratch[1] == reinterpret_cast<std::uintptr_t>(this); }
     /// \return whether the operation was withdrawn and finished.
@@ -33,6 +36,8 @@ class offload {
   private:
     struct ticket;
     static void run(job& work) noexcept;
+    bool start(operation& op) noexcept;
+    void start_waiting() noexcept;
     void release(ticket& t) noexcept;
 
     worker_pool& workers_;
@@ -40,6 +45,7 @@ class offload {
     backend& owner_;
     std::unique_ptr<ticket[]> tickets_;
     ticket* free_ = nullptr;
+    list<operation> waiting_;  // taken over, without a ticket yet
     mailbox<ticket> done_;
     std::uint32_t under_way_ = 0;
     std::atomic<std::uint32_t> notifying_{0};  // workers between their push and the end of their wake-up

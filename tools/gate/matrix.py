@@ -6,6 +6,11 @@ BACKENDS = ["io_uring", "epoll", "linux_aio", "threads", "simulated"]  # all tha
 PRESETS = ["release", "asan", "tsan"]
 FAULTS = ["none", "tiny_queues"]  # what the suite is put under; it reads PENSTOCK_TEST_FAULT
 
+# Who does the work on files, on top of a mechanism that only tells of readiness. The sockets of these are those of the
+# mechanism alone, so only the cases of files run.
+FILE_PATHS = ["epoll+posix_aio", "linux_aio+threads", "linux_aio+posix_aio"]
+FILE_CASES = "*files.*"
+
 Row = tuple[str, str, str]
 
 # Rows that cannot run, each with its reason, e.g. ("io_uring", "tsan", "none"): "...". Counted as skipped.
@@ -14,6 +19,16 @@ EXCLUDED: dict[Row, str] = {}
 
 def all_rows() -> list[Row]:
     return list(itertools.product(BACKENDS, PRESETS, FAULTS))
+
+
+def file_rows() -> list[Row]:
+    """All of them: each takes about a second."""
+    return list(itertools.product(FILE_PATHS, PRESETS, FAULTS))
+
+
+def cases_of(row: Row) -> str:
+    """What of the suite the row runs, as GoogleTest's filter says it."""
+    return FILE_CASES if row[0] in FILE_PATHS else "*"
 
 
 def pairs_of(row: Row) -> set:

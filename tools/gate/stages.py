@@ -72,7 +72,7 @@ def conformance(console: Console, tally: Tally, presets: list[str], full: bool) 
     every, chosen = matrix.all_rows(), matrix.all_rows() if full else matrix.pairwise_rows()
     if len(chosen) < len(every):
         tally.leave_out(f"{len(every) - len(chosen)} of {len(every)} rows backend x preset x fault: pairs suffice")
-    for row in (row for row in chosen if row[1] in presets):
+    for row in (row for row in chosen + matrix.file_rows() if row[1] in presets):
         if row in matrix.EXCLUDED:
             tally.skips(f"conformance {' '.join(row)}: {matrix.EXCLUDED[row]}")
         else:
@@ -91,7 +91,7 @@ def conformance_row(console: Console, tally: Tally, row: matrix.Row, limit: floa
     seen: list[str] = []
     for attempt in range(1 + CRASHES_TO_SURVIVE):
         name = where + (f"-{attempt}" if attempt else "")
-        command = [program] + (["--gtest_filter=-" + ":".join(seen)] if seen else [])
+        command = [program, f"--gtest_filter={matrix.cases_of(row)}" + ("-" + ":".join(seen) if seen else "")]
         finished = console.run(name, command, limit, progress=r"^\[ RUN +\] \S+", env=environment)
         ended, running = read_gtest(finished.output)
         if running:

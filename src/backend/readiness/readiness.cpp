@@ -296,7 +296,7 @@ void readiness_backend::wait(time_point now, time_point deadline, completions& o
     collect_files();
     retry_parked();
     if (files_ != nullptr) files_->flush();
-    collect(now, out.empty() ? deadline : now);
+    collect(now, anything_to_deliver() ? now : deadline);
     collect_files();
 }
 
