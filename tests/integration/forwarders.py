@@ -172,17 +172,18 @@ def slow_reader(form, backend):
 
 def nobody_there(form, backend):
     """Where nobody listens the client is told, and the forwarder goes on."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        address = "127.0.0.1:%d" % taken.getsockname()[1]
-    through = Forwarder(example(form, "127.0.0.1:0", address, backend=backend))
-    try:
-        for _ in range(2):
-            with socket.create_connection(through.host_and_port, PATIENCE) as near, contextlib.suppress(ConnectionResetError):
-                check_equal(near.recv(1), b"", "what came")
-    finally:
-        through.child.terminate()
-        said = through.said_until_its_end(form)
-    check("refused" in said, f"{form} said {said!r}")
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and does not listen, so the port is nobody else's either
+        through = Forwarder(example(form, "127.0.0.1:0", "127.0.0.1:%d" % bound.getsockname()[1], backend=backend))
+        try:
+            for _ in range(2):
+                with socket.create_connection(through.host_and_port, PATIENCE) as near:
+                    with contextlib.suppress(ConnectionResetError):
+                        check_equal(near.recv(1), b"", "what came")
+        finally:
+            through.child.terminate()
+            said = through.said_until_its_end(form)
+        check("refused" in said, f"{form} said {said!r}")
 
 
 def many_pairs(backend, folder):
@@ -230,15 +231,15 @@ def many_pairs(backend, folder):
 # --- What a turn costs ------------------------------------------------------------------------------------------
 
 
-def calls_per_message(form):
-    """Of the forwarder, while one connection exchanges messages with an echo server: two turns per message."""
+def calls_of(form, backend=None, connections=1):
+    """Of the forwarder, while messages go to an echo server and back; on one connection two turns per message."""
     if PRESET != "release":
         raise Skip("system calls are counted in release")
     if not shutil.which("strace"):
         raise Skip("strace is not installed")
     echo = Forwarder(example("echo", "127.0.0.1:0"))
-    with echo, Forwarder(example(form, "127.0.0.1:0", echo.address)) as through:
-        with Load(BIN / "bench/echo_load", through, 1, messages=MESSAGES) as load:
+    with echo, Forwarder(example(form, "127.0.0.1:0", echo.address, backend=backend)) as through:
+        with Load(BIN / "bench/echo_load", through, connections, messages=MESSAGES) as load:
             try:
                 count = SystemCallCount(through)
             except BenchError as error:
@@ -254,21 +255,33 @@ FEW = 8  # what attaching interrupts is begun anew
 
 
 def calls_make_two_per_turn():
-    calls = calls_per_message("forwarder-calls")
+    calls = calls_of("forwarder-calls")
     check_equal(sorted(calls), ["read", "write"], "the system calls")
     check(all(TURNS <= number <= TURNS + FEW for number in calls.values()), f"{calls} for {TURNS} turns")
 
 
 def linux_aio_one_io_submit_per_turn_and_no_io_getevents():
-    calls = calls_per_message("forwarder-io-submit")
+    calls = calls_of("forwarder-io-submit")
     check_equal(sorted(calls), ["io_submit"], "the system calls")
     check(TURNS <= calls["io_submit"] <= TURNS + FEW, f"{calls['io_submit']} io_submit for {TURNS} turns")
 
 
 def io_uring_one_enter_per_turn():
-    calls = calls_per_message("forwarder-io-uring")
+    calls = calls_of("forwarder-io-uring")
     check_equal(sorted(calls), ["io_uring_enter"], "the system calls")
     check(TURNS <= calls["io_uring_enter"] <= TURNS + FEW, f"{calls['io_uring_enter']} enters for {TURNS} turns")
+
+
+def n_to_n_on_linux_aio_is_io_submit_and_at_most_one_io_getevents_per_turn():
+    """Nothing else touches the sockets. How many messages share a turn depends on how fast they come."""
+    if reason := why_not("linux_aio"):
+        raise Skip(reason)
+    calls = calls_of("forwarder", "linux_aio", connections=32)
+    submits, waits = calls.pop("io_submit", 0), calls.pop("io_getevents", 0)
+    check(0 < submits, "io_submit was not called")
+    check(waits <= submits, f"{waits} io_getevents for {submits} turns")
+    transfers = [name for name in calls if re.match(r"p?(read|write)|recv|send|epoll|p?poll", name)]
+    check(not transfers, f"calls on sockets besides io_submit: {transfers}")
 
 
 def misuse():
@@ -296,6 +309,7 @@ def main():
         calls_make_two_per_turn,
         linux_aio_one_io_submit_per_turn_and_no_io_getevents,
         io_uring_one_enter_per_turn,
+        n_to_n_on_linux_aio_is_io_submit_and_at_most_one_io_getevents_per_turn,
         misuse,
     ):
         cases.run(case.__name__, case)
