@@ -145,6 +145,19 @@ std::variant<options, show_backends, just_say> read_command_line(int count, cons
         ->check(CLI::Range(std::size_t{1}, std::size_t{10'000'000}))
         ->capture_default_str()
         ->group("Bounds");
+    app.add_option(
+           "--pipeline", b.pipelines,
+           "connections per worker and upstream that carry the GET and HEAD requests of many clients, one behind "
+           "the other; 0: every request has a connection to itself")
+        ->type_name("N")
+        ->check(CLI::Range(std::size_t{0}, std::size_t{1'024}))
+        ->capture_default_str()
+        ->group("Bounds");
+    app.add_option("--pipeline-depth", b.pipeline_depth, "requests under way on each of those; others go alone")
+        ->type_name("N")
+        ->check(CLI::Range(std::size_t{2}, std::size_t{4'096}))
+        ->capture_default_str()
+        ->group("Bounds");
 
     const CLI::App* const backends =
         app.add_subcommand("backends", "show which I/O mechanisms work on this machine, and why others do not");

@@ -31,6 +31,8 @@ struct bounds {
     std::size_t connections = 10'000;              ///< of clients, idle ones included; at the limit accepting pauses
     std::size_t upstream_connections = 4'096;      ///< to each upstream, idle ones included; 503 beyond it
     std::size_t upstream_idle = 1'024;             ///< of those, idle
+    std::size_t pipelines = 0;                     ///< connections to each upstream that many clients share; 0: none
+    std::size_t pipeline_depth = 64;               ///< requests under way on each of those
     std::uint64_t body = std::uint64_t{16} << 30;  ///< bytes of a request's body; 413 beyond it
     penstock::http::head_limits head = {};
     std::size_t access_log = std::size_t{1} << 20;  ///< bytes of lines not yet written; lines beyond it are dropped

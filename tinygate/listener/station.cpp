@@ -71,6 +71,7 @@ task<result<void>> station::serve() {
     result<void> outcome;
     co_await with_scope([&](scope& background) -> task<> {
         background_ = &background;
+        worker_.shared.open_in(&background);
         if (worker_.log.enabled()) background.spawn(worker_.log.write_until_cancelled());
         co_await with_scope([&](scope& doors) -> task<> {
             doors_ = &doors;
@@ -78,6 +79,7 @@ task<result<void>> station::serve() {
             co_await doors.join();
             doors_ = nullptr;
         });
+        worker_.shared.open_in(nullptr);
         worker_.upstreams.close_idle();
     });
     co_return outcome;

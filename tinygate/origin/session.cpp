@@ -1,6 +1,6 @@
 #include "origin/session.hpp"
 
-#include "session/input.hpp"
+#include "upstream/input.hpp"
 #include <penstock/timeout.hpp>
 
 #include <array>

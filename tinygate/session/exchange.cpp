@@ -27,6 +27,10 @@ task<verdict> exchange::run() {
     const std::size_t head_size = memory_.request.size();
     from_client_.consume(head_size);
 
+    if (may_share()) {
+        const auto ended = co_await run_in_line(head);
+        if (ended) co_return *ended;
+    }
     for (;;) {
         const step reached = co_await reach_upstream();
         if (reached != step::done) co_return co_await fail_upstream();
@@ -113,7 +117,7 @@ task<exchange::step> exchange::attempt(std::string_view head) {
         co_return step::done;
     }
     if (may_retry()) {
-        gate_.upstreams.discard(up_);
+        drop_upstream();
         co_return step::retry;
     }
     answer_ = limit_.passed() ? 504 : 502;
@@ -133,6 +137,7 @@ bool exchange::may_retry() const noexcept {
 
 void exchange::finish_upstream(bool reusable) noexcept {
     if (!up_.stream.open()) return;
+    if (in_line_.reading()) return in_line_.done(std::move(up_), std::move(from_upstream_), reusable);
     if (reusable && from_upstream_.empty()) {
         from_upstream_.release();
         const auto to = up_.to;
@@ -140,6 +145,11 @@ void exchange::finish_upstream(bool reusable) noexcept {
     } else {
         gate_.upstreams.discard(up_);
     }
+}
+
+void exchange::drop_upstream() noexcept {
+    if (in_line_.reading()) return finish_upstream(false);
+    gate_.upstreams.discard(up_);
 }
 
 /// Answers with an error of the gate's own. Not under the time limit, which may be what has passed.
@@ -156,7 +166,7 @@ task<verdict> exchange::answer(std::uint16_t status, std::string_view why) {
 
 /// What is answered when no upstream did.
 task<verdict> exchange::fail_upstream() {
-    gate_.upstreams.discard(up_);
+    drop_upstream();
     if (answer_ == 0 || response_begun_) co_return verdict::close;
     co_return co_await answer(answer_, failure_);
 }

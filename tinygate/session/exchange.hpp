@@ -3,8 +3,8 @@
 
 #include "clock/time_limit.hpp"
 #include "session/heads.hpp"
-#include "session/input.hpp"
 #include "session/worker.hpp"
+#include "upstream/input.hpp"
 #include <penstock/http/body.hpp>
 #include <penstock/scope.hpp>
 #include <penstock/stream.hpp>
@@ -35,7 +35,7 @@ class exchange {
           limit_(limit),
           request_(memory.request.head()),
           body_(request_.body) {}
-    ~exchange() { gate_.upstreams.discard(up_); }
+    ~exchange() { drop_upstream(); }
     exchange(const exchange&) = delete;
     exchange& operator=(const exchange&) = delete;
 
@@ -52,6 +52,11 @@ class exchange {
   private:
     using what = penstock::http::body_reader::what;
     enum class step : std::uint8_t { done, retry, failed };
+
+    // In a line with the requests of other clients
+    bool may_share() const noexcept;
+    penstock::task<std::optional<verdict>> run_in_line(std::string_view head);
+    void keep_line_moving(const penstock::http::framing& framing) noexcept;
 
     // Towards the upstream
     penstock::task<step> reach_upstream();
@@ -78,6 +83,7 @@ class exchange {
     penstock::task<verdict> fail_upstream();
     bool exceeds_bound() const noexcept { return received_ > gate_.settings.bounds.body; }
     void finish_upstream(bool reusable) noexcept;
+    void drop_upstream() noexcept;
 
     worker& gate_;
     penstock::net::stream& client_;
@@ -88,6 +94,7 @@ class exchange {
     penstock::http::body_reader body_;
     connection up_;
     input from_upstream_;
+    place in_line_;  // up_ is borrowed while it is reading
     std::uint64_t received_ = 0;
     std::uint64_t sent_ = 0;
     std::uint64_t moved_ = 0;  // bytes of both directions, for the time limit
@@ -99,6 +106,7 @@ class exchange {
     bool body_sent_on_ = false;    // something of the body has left, so it can't be sent again
     bool uploading_ = false;       // while the response is awaited, too
     bool uploaded_ = false;        // the upstream has all of the request; body_ has ended before that
+    bool upstream_keeps_ = false;  // says its response
     bool fit_ = false;             // the upstream's connection, for another request
     bool retried_ = false;         // with a connection of its own from now on
 };

@@ -16,6 +16,9 @@ namespace {
 
 constexpr int most_interim = 16;  // responses (1xx) before the final one
 
+// Of a response in a line: copying as much costs less than what is behind it would wait.
+constexpr std::size_t most_kept = 4096;
+
 }  // namespace
 
 /// Receives until the head of the final response is complete in from_upstream_.
@@ -44,7 +47,7 @@ task<exchange::step> exchange::receive_response_head() {
         auto piece = co_await up_.stream.receive();
         if (!piece || piece->empty()) {
             if (!something && may_retry()) {
-                gate_.upstreams.discard(up_);
+                drop_upstream();
                 from_upstream_ = {};
                 co_return step::retry;
             }
@@ -89,7 +92,8 @@ task<verdict> exchange::respond() {
     const bool keeps = request_.keep_alive && !gate_.draining && body_.ended() && !(no_length && old_client);
     status_ = head.status;
     response_begun_ = true;
-    const bool upstream_keeps = head.keep_alive;
+    upstream_keeps_ = head.keep_alive;
+    if (in_line_.reading()) keep_line_moving(framing);
 
     const std::string_view text = write_response_head(memory_, head, from_upstream_.view(),
                                                       {.keeps = keeps, .old_client = old_client, .framing = out});
@@ -97,7 +101,7 @@ task<verdict> exchange::respond() {
     memory_.batch.clear();
     memory_.batch.add(text);
     const bool whole = co_await relay_response(body, out);
-    fit_ = whole && upstream_keeps;
+    fit_ = whole && upstream_keeps_;
     if (!whole) co_return verdict::close;
     if (keeps) co_return verdict::next;
     // A client that does not know yet may send its next request, whose arrival must not reset what it is reading.
@@ -110,6 +114,11 @@ task<bool> exchange::relay_response(http::body_reader& body, outgoing_framing fr
     for (;;) {
         const auto found = batch.collect(body, from_upstream_.view(), framing);
         if (found.last == what::failed) failure_ = body.failure().what;
+        std::size_t consumed = found.consumed;
+        if (in_line_.reading() && (found.last == what::end || body.ended()) && batch.keep(memory_.kept, most_kept)) {
+            from_upstream_.consume(std::exchange(consumed, 0));
+            finish_upstream(upstream_keeps_);
+        }
         if (!batch.empty()) {
             limit_.expect(gate_.settings.timeouts.send);
             const auto sent = co_await client_.send(batch.slices());
@@ -120,7 +129,7 @@ task<bool> exchange::relay_response(http::body_reader& body, outgoing_framing fr
             batch.clear();
         }
         sent_ += found.bytes;
-        from_upstream_.consume(found.consumed);
+        from_upstream_.consume(consumed);
         if (found.last == what::end || body.ended()) co_return true;
         if (found.last == what::failed) co_return false;
         if (found.last == what::data && !from_upstream_.empty()) continue;

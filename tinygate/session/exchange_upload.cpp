@@ -109,7 +109,7 @@ task<verdict> exchange::upload_and_respond() {
         co_return body_.ended() ? *outcome : verdict::linger;
     }
     // The client's fault, or it has left.
-    gate_.upstreams.discard(up_);
+    drop_upstream();
     failure_ = fault ? fault->why : client_left;
     if (!fault || fault->status == 0) co_return verdict::close;
     co_return co_await answer(fault->status, fault->why);

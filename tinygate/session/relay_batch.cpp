@@ -1,5 +1,7 @@
 #include "session/relay_batch.hpp"
 
+#include <cstring>
+
 namespace tinygate {
 
 using what = penstock::http::body_reader::what;
@@ -25,6 +27,20 @@ relay_batch::collected relay_batch::collect(penstock::http::body_reader& body, s
     }
     all.last = what::data;
     return all;
+}
+
+bool relay_batch::keep(std::vector<char>& memory, std::size_t room) {
+    std::size_t size = 0;
+    for (std::size_t i = 0; i < count_; ++i) size += slices_[i].size;
+    if (size > room) return false;
+    memory.resize(room);
+    char* to = memory.data();
+    for (std::size_t i = 0; i < count_; ++i) {
+        std::memcpy(to, slices_[i].data, slices_[i].size);
+        slices_[i].data = to;
+        to += slices_[i].size;
+    }
+    return true;
 }
 
 }  // namespace tinygate

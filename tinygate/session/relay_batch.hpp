@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace tinygate {
 
@@ -31,6 +32,10 @@ class relay_batch {
     void add(std::string_view piece) noexcept {
         if (!piece.empty()) slices_[count_++] = penstock::io_slice(piece);
     }
+
+    /// Copies the pieces to `memory`, of which `room` bytes are for that, so that what they were views into can be used
+    /// for something else. \return false, and nothing is changed, if they do not fit.
+    bool keep(std::vector<char>& memory, std::size_t room);
 
     struct collected {
         penstock::http::body_reader::what last;  ///< data: there is more in `in`, for the next batch

@@ -33,6 +33,7 @@ std::string address_only(const endpoint& e) {
 worker::worker(const options& asked, const environment& outside)
     : settings(asked),
       upstreams(asked, clock),
+      shared(upstreams, asked.bounds),
       log(asked.bounds.access_log, outside),
       default_host(asked.to.front().family() == address_family::unix_path ? "localhost"
                                                                           : asked.to.front().to_string()) {}

@@ -6,6 +6,7 @@
 #include "config/environment.hpp"
 #include "config/options.hpp"
 #include "session/relay_batch.hpp"
+#include "upstream/lines.hpp"
 #include "upstream/pool.hpp"
 #include <penstock/http/head.hpp>
 #include <penstock/stream.hpp>
@@ -34,7 +35,8 @@ struct workspace {
     std::array<char, 2048> head;   // of most messages
     std::vector<char> large_head;  // of the others
     relay_batch batch;
-    std::string method;  // for the access log
+    std::vector<char> kept;  // of a response whose connection goes to the next request before it is sent
+    std::string method;      // for the access log
     std::string host;
     std::string target;
     std::unique_ptr<workspace> next;
@@ -49,6 +51,7 @@ class worker {
     const options& settings;
     ticker clock;
     upstream_pool upstreams;
+    lines shared;  ///< upstream connections that many clients share, if the operator wants them
     access_log log;
     std::string default_host;  ///< for upstreams, from clients that name none
     /// The end has begun: no session may leave its connection idle without having said that it closes.

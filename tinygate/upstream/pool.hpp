@@ -43,6 +43,7 @@ class upstream_pool {
     /// Whose turn it is: round robin among those that are not down, or among all if all are.
     peer& next() noexcept;
     std::size_t peers() const noexcept { return peers_.size(); }
+    std::size_t index_of(const peer& p) const noexcept { return static_cast<std::size_t>(&p - peers_.data()); }
 
     /// An idle connection to `p`, or one without a stream.
     connection take_idle(peer& p) noexcept;

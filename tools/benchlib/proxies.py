@@ -13,9 +13,9 @@ BODY = "hello world, hello world, hello world, hello world, hello world!"  # and
 FILES = {"1k": 1 << 10, "16k": 16 << 10, "64k": 64 << 10, "1m": 1 << 20, "10m": 10 << 20}
 
 
-def tinygate(bin_folder, backend, origin):
+def tinygate(bin_folder, backend, origin, *options):
     command = [bin_folder / "tinygate", "--listen", "127.0.0.1:0", "--to", origin, "--backend", backend]
-    return Server([*command, "--workers", "1"])
+    return Server([*command, "--workers", "1", *options])
 
 
 def origin(bin_folder, name, core, *options):

@@ -19,9 +19,11 @@ ABOUT = "a proxied request, CPU of all threads of the proxy; ratio: to the bette
 METHOD = """Each proxy has one worker, on one core; wrk and the origin, an nginx, share another. What is compared is CPU
 time per request, the kernel's part of it included, so the figure does not depend on which side saturates first. The
 proxies take turns, round by round, and a ratio is that of neighbours in time. System calls are counted by strace in
-passes of their own. Paths that the origin knows: / (65 bytes), /f/1k, /f/16k, /f/64k, /f/1m, /f/10m."""
+passes of their own. NAME-pipeline is TinyGate on its first backend with --pipeline 4 --pipeline-depth 128, where many
+clients share upstream connections; all others have one for each request. Paths that the origin knows: / (65 bytes), /f/1k, /f/16k, /f/64k, /f/1m, /f/10m."""
 CASES = ["/:64", "/:512", "/f/64k:16", "/f/1m:16"]
 PUMPS = ("io_uring", "epoll")
+PIPELINE = ("--pipeline", "4", "--pipeline-depth", "128")  # of the contender that shares upstream connections
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,9 @@ def start_missing(wanted, running, held, report):
 def candidates(backends, bin_folder, folder, origin):
     """What starts each, by name."""
     found = {f"tinygate-{backend}": lambda b=backend: proxies.tinygate(bin_folder, b, origin) for backend in backends}
+    if backends:
+        name = f"tinygate-{backends[0]}-pipeline"
+        found[name] = lambda b=backends[0]: proxies.tinygate(bin_folder, b, origin, *PIPELINE)
     for name in proxies.PEERS:
         found[name] = lambda n=name: proxies.peer(n, folder / n, origin)
     for mechanism in PUMPS:

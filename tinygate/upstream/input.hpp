@@ -13,6 +13,13 @@ namespace tinygate {
 /// copying what is left of the first; users bound that by what they wait for.
 class input {
   public:
+    input() noexcept = default;
+    input(input&& other) noexcept { take(other); }
+    input& operator=(input&& other) noexcept {
+        if (this != &other) take(other);
+        return *this;
+    }
+
     bool empty() const noexcept { return rest_.empty(); }
     /// All that is there. Valid until the next put() or release().
     std::string_view view() const noexcept { return rest_; }
@@ -41,6 +48,17 @@ class input {
     }
 
   private:
+    // A short text lies inside of its string and moves with it.
+    void take(input& other) noexcept {
+        const bool joined = !other.rest_.empty() && other.rest_.data() >= other.joined_.data() &&
+                            other.rest_.data() < other.joined_.data() + other.joined_.size();
+        const std::size_t used = joined ? static_cast<std::size_t>(other.rest_.data() - other.joined_.data()) : 0;
+        piece_ = std::move(other.piece_);
+        joined_ = std::move(other.joined_);
+        rest_ = joined ? std::string_view(joined_).substr(used) : other.rest_;
+        other.rest_ = {};
+    }
+
     penstock::lease piece_;
     std::string joined_;
     std::string_view rest_;

@@ -1,0 +1,62 @@
+// An exchange that shares its upstream connection with those of other clients (upstream/line.hpp).
+#include "session/exchange.hpp"
+#include "session/failures.hpp"
+
+namespace tinygate {
+
+using namespace penstock;
+using namespace failures;
+
+namespace {
+
+// A longer response would keep those behind it waiting for this client to read it.
+constexpr std::uint64_t most_in_line = std::uint64_t{64} << 10;
+
+}  // namespace
+
+// What has no effect, so that it may be asked again when the line is lost, and is whole: nobody waits for its client.
+bool exchange::may_share() const noexcept {
+    return gate_.shared.wanted() && body_.ended() && !upgrades_ && request_.minor_version == 1 &&
+           (request_.method == http::method::get || request_.method == http::method::head);
+}
+
+/// \return nothing if the request has to go alone.
+task<std::optional<verdict>> exchange::run_in_line(std::string_view head) {
+    const lines::joined joined = gate_.shared.join(in_line_, head);
+    if (joined == lines::joined::no) co_return std::nullopt;
+    if (joined == lines::joined::if_opened) {
+        limit_.expect(2 * gate_.settings.timeouts.connect);  // the pool has its own
+        const bool opened = co_await gate_.shared.open(in_line_, head);
+        if (!opened) co_return std::nullopt;
+    }
+    if (from_client_.empty()) from_client_.release();
+    limit_.expect(gate_.settings.timeouts.response);
+    const bool its_turn = co_await in_line_.turn();
+    if (!its_turn) {
+        in_line_.leave();
+        retried_ = true;
+        if (!limit_.passed()) co_return std::nullopt;
+        answer_ = 504;
+        failure_ = "the upstream took too long to answer";
+        co_return co_await fail_upstream();
+    }
+    up_ = in_line_.borrow(from_upstream_);
+    up_.reused = true;  // whatever happens to it may have happened before this request
+    const step answered = co_await receive_response_head();
+    if (answered == step::retry) {
+        retried_ = true;
+        co_return std::nullopt;
+    }
+    if (answered == step::failed) co_return co_await fail_upstream();
+    const verdict ended = co_await respond();
+    finish_upstream(fit_);
+    co_return ended;
+}
+
+void exchange::keep_line_moving(const http::framing& framing) noexcept {
+    const bool bounded = framing.kind == http::body_kind::none ||
+                         (framing.kind == http::body_kind::length && framing.length <= most_in_line);
+    if (!bounded || !upstream_keeps_) in_line_.send_others_away();
+}
+
+}  // namespace tinygate
