@@ -21,10 +21,9 @@ struct mechanism {
 };
 
 constexpr std::array mechanisms{
-    mechanism{"io_uring", bench::echo_with_io_uring},
-    mechanism{"epoll", bench::echo_with_epoll},
-    mechanism{"linux_aio", bench::echo_with_linux_aio},
-    mechanism{"threads", bench::echo_with_threads},
+    mechanism{"io_uring", bench::echo_with_io_uring},   mechanism{"epoll", bench::echo_with_epoll},
+    mechanism{"linux_aio", bench::echo_with_linux_aio}, mechanism{"threads", bench::echo_with_threads},
+    mechanism{"sigio", bench::echo_with_sigio},
 };
 
 void end_on_sigterm() {
@@ -40,7 +39,7 @@ int main(int count, char** values) {
     const bench::arguments arguments{
         count,
         values,
-        {.usage = "bare_echo --mechanism io_uring|epoll|linux_aio|threads --listen 127.0.0.1:PORT",
+        {.usage = "bare_echo --mechanism io_uring|epoll|linux_aio|threads|sigio --listen 127.0.0.1:PORT",
          .options = {"--mechanism", "--listen"},
          .flags = {}}};
     const std::string name = arguments.text("--mechanism");

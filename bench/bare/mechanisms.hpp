@@ -14,5 +14,6 @@ inline constexpr int max_message = 4096;
 [[noreturn]] void echo_with_epoll(int listener);
 [[noreturn]] void echo_with_linux_aio(int listener);
 [[noreturn]] void echo_with_threads(int listener);
+[[noreturn]] void echo_with_sigio(int listener);
 
 }  // namespace bench

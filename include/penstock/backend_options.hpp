@@ -42,6 +42,10 @@ struct backend_options {
     /// `epoll`: wait for connections with EPOLLEXCLUSIVE, so that of several loops that accept from one socket few wake
     /// for each newcomer; also `epoll:exclusive`. Without it all of them do.
     bool exclusive_accept = false;
+    /// `sigio`: the real-time signal (SIGRTMIN to SIGRTMAX) by which descriptors tell the loop; 0: the first that the
+    /// program neither handles nor has blocked. It and SIGIO belong to the loop: they are blocked in its thread, which
+    /// a program that is started from there inherits, and an empty handler replaces what they do by default.
+    int ready_signal = 0;
     /// Mechanisms of readiness: who does the work on files; also `epoll+posix_aio` and so on as a backend's name.
     file_engine files = file_engine::automatic;
     /// `simulated`: what decides in its world; also `simulated:7` as a backend's name.

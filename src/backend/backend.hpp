@@ -62,7 +62,7 @@ class completions {
 struct backend_statistics {
     std::uint64_t enters = 0;      ///< system calls that submit to or wait on the mechanism
     std::uint64_t parked = 0;      ///< receives that waited for a buffer of the pool
-    std::uint64_t overflows = 0;   ///< completion queue overflows survived
+    std::uint64_t overflows = 0;   ///< overflows of a queue of the kernel (completions, signals) survived
     std::uint64_t slot_waits = 0;  ///< waits that found no request slot of the kernel and took another way
     std::uint32_t offloaded = 0;   ///< operations on the worker pool now
 };

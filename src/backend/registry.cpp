@@ -6,6 +6,7 @@
 #include "backend/io_uring/io_uring.hpp"
 #include "backend/linux_aio/linux_aio.hpp"
 #include "backend/null/null.hpp"
+#include "backend/sigio/sigio.hpp"
 #include "backend/simulated/simulated.hpp"
 #include "backend/threads/threads.hpp"
 #include "base/worker_pool.hpp"
@@ -37,6 +38,12 @@ constexpr mechanism all[] = {
      .description = "a blocking call on a thread for each operation that waits",
      .automatic = true,
      .create = create_threads},
+    {.name = "sigio",
+     .description = "descriptors send real-time signals, read in batches; files on a thread pool",
+     // Signals are the whole process's, and their queue is shared with all that its user runs: not without being asked.
+     .automatic = false,
+     .by_readiness = true,
+     .create = create_sigio},
     {.name = "simulated",
      .description = "virtual time, network and files in memory, all decided by a seed; for tests",
      .automatic = false,

@@ -38,7 +38,7 @@ class no_descriptors {
 
 class listener_closing : public ::testing::TestWithParam<const char*> {};
 
-INSTANTIATE_TEST_SUITE_P(on, listener_closing, ::testing::Values("io_uring", "epoll", "linux_aio", "threads"),
+INSTANTIATE_TEST_SUITE_P(on, listener_closing, ::testing::Values("io_uring", "epoll", "linux_aio", "threads", "sigio"),
                          [](const auto& of) { return std::string(of.param); });
 
 // The shortage may be known, be waiting to be heard, or come with the close; none of them may leave a timer behind.

@@ -84,7 +84,7 @@ std::size_t descriptors() {
 
 // A loop's end, whatever its streams are doing: waiting to receive, full of what nobody asked for, or being closed.
 TEST(loop, ends_what_streams_listeners_and_files_were_doing) {
-    for (const char* const backend : {"io_uring", "epoll", "linux_aio", "threads"}) {
+    for (const char* const backend : {"io_uring", "epoll", "linux_aio", "threads", "sigio"}) {
         const std::size_t before = descriptors();
         auto l = loop::create({.backend = backend});
         if (!l) continue;

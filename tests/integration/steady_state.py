@@ -57,9 +57,18 @@ def epoll_transfers_and_waits():
     check_equal(calls.get("epoll_ctl", 0), 0, "changes of what is watched")
 
 
+def sigio_reads_signals_in_batches():
+    calls = calls_of("sigio")
+    transfers = sum(number for name, number in calls.items() if re.match(r"recv|send", name))
+    collecting = sum(calls.get(name, 0) for name in ("read", "ppoll"))
+    check_equal(sum(calls.values()) - transfers - collecting, 0, "calls that neither transfer nor collect signals")
+    check(transfers <= 2 * MESSAGES * 1.01, f"{transfers} transfers for {MESSAGES} messages: some were in vain")
+    check(collecting < MESSAGES, f"{collecting} calls collect {MESSAGES} messages: not in batches")
+
+
 def main():
     cases = Cases()
-    for case in (linux_aio_transfers_in_batches, io_uring_only_enters, epoll_transfers_and_waits):
+    for case in (linux_aio_transfers_in_batches, io_uring_only_enters, epoll_transfers_and_waits, sigio_reads_signals_in_batches):
         cases.run(case.__name__, case)
     cases.end()
 

@@ -45,6 +45,14 @@ bool fault_is_known() {
     return from_environment("PENSTOCK_TEST_FAULT").empty() || has_fault("none") || has_fault("tiny_queues");
 }
 
+/// The kernel's queue of signals, of this user.
+void shorten_signal_queue() {
+    ::rlimit limit{};
+    ::getrlimit(RLIMIT_SIGPENDING, &limit);
+    limit.rlim_cur = std::min(limit.rlim_cur, ::rlim_t{64});
+    ::setrlimit(RLIMIT_SIGPENDING, &limit);
+}
+
 /// Lets background closes end. By the clock, since the kernel may take its time; it takes none in the usual case.
 task<> let_everything_end() {
     for (int i = 0; i < 5000; ++i) {
@@ -97,6 +105,7 @@ std::vector<std::string> open_descriptors() {
 void on_backend::SetUp() {
     ASSERT_TRUE(fault_is_known()) << "PENSTOCK_TEST_FAULT=" << from_environment("PENSTOCK_TEST_FAULT")
                                   << " is unknown; choose none or tiny_queues";
+    if (has_fault("tiny_queues")) shorten_signal_queue();
     const finding& found = find_backend(backend());
     ASSERT_TRUE(found.known) << "PENSTOCK_TEST_BACKENDS: " << found.why_not;
     if (!found.why_not.empty()) GTEST_SKIP() << found.why_not;

@@ -2,7 +2,7 @@
 
 import itertools
 
-BACKENDS = ["io_uring", "epoll", "linux_aio", "threads", "simulated"]  # all that are registered, but `null`
+BACKENDS = ["io_uring", "epoll", "linux_aio", "threads", "sigio", "simulated"]  # all that are registered, but `null`
 PRESETS = ["release", "asan", "tsan"]
 FAULTS = ["none", "tiny_queues"]  # what the suite is put under; it reads PENSTOCK_TEST_FAULT
 

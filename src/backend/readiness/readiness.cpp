@@ -62,6 +62,10 @@ submitted readiness_backend::submit_immediate(operation& op) noexcept {
         state = {.generation = state.generation + 1};
     }
     op.result = call(op, call_mode::no_wait);
+    if (op.kind == op_kind::shutdown && op.result == 0) {
+        const std::int32_t fd = as<shutdown_op>(op).target.id;
+        shut_down(fd, descriptors_[fd]);
+    }
     note_opened(op);
     return submitted::completed;
 }
@@ -154,6 +158,7 @@ void readiness_backend::learn_from(const operation& op, descriptor_state& state,
     const bool took_all = op.kind == op_kind::receive && outcome > 0 && state.short_means_empty && !state.hung_up &&
                           static_cast<std::uint32_t>(outcome) < buffers_.buffer_size();
     if (outcome == -EAGAIN || took_all || state.asks_each_time) state.may_read = false;
+    if (outcome == -EAGAIN) state.hung_up = false;  // the end was not ahead: it was urgent data, or a suspicion
 }
 
 std::optional<std::int32_t> readiness_backend::start_waiting(operation& op, descriptor_state& state) noexcept {

@@ -41,6 +41,11 @@ class readiness_backend : public backend {
     virtual std::int32_t watch(std::int32_t fd, descriptor_state& state, direction side) noexcept = 0;
     /// Ends all interest; the descriptor is about to be closed.
     virtual void unwatch(std::int32_t fd, descriptor_state& state) noexcept = 0;
+    /// A direction of a socket was shut down from here. Most mechanisms hear of that as of anything else.
+    virtual void shut_down(std::int32_t fd, descriptor_state& state) noexcept {
+        static_cast<void>(fd);
+        static_cast<void>(state);
+    }
     /// Waits for readiness and reports it through on_ready() and settle().
     virtual void collect(time_point now, time_point deadline) noexcept = 0;
     /// Tries an operation that is thought to be ready. \return its outcome (-EAGAIN: not ready, -ENOBUFS: no buffer),

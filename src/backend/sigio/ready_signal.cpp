@@ -1,0 +1,142 @@
+#include "backend/sigio/ready_signal.hpp"
+
+#include <pthread.h>
+
+#include <cerrno>
+#include <string>
+#include <utility>
+
+namespace penstock::detail {
+namespace {
+
+// What the loops of one thread share.
+struct thread_share {
+    std::uint64_t taken = 0;  // bit n-1: signal n belongs to a loop
+    unsigned loops = 0;
+    bool overflow_was_blocked = false;
+    std::uint64_t overflows = 0;
+};
+thread_local constinit thread_share here;
+
+// A signal is never handled, it is read. But a child that was forked keeps descriptors open and these go on sending,
+// also when the loop has ended, and what both signals do by default is to end the process.
+extern "C" void penstock_disregard_signal(int) {}
+
+enum class use : std::uint8_t { none, ours, theirs };
+
+use use_of(int number) noexcept {
+    struct ::sigaction present{};
+    if (::sigaction(number, nullptr, &present) != 0 || (present.sa_flags & SA_SIGINFO) != 0) return use::theirs;
+    if (present.sa_handler == penstock_disregard_signal) return use::ours;
+    return present.sa_handler == SIG_DFL || present.sa_handler == SIG_IGN ? use::none : use::theirs;
+}
+
+bool make_harmless(int number) noexcept {
+    struct ::sigaction harmless{};
+    harmless.sa_handler = penstock_disregard_signal;
+    ::sigemptyset(&harmless.sa_mask);
+    harmless.sa_flags = SA_RESTART;
+    return ::sigaction(number, &harmless, nullptr) == 0;
+}
+
+::sigset_t only(int number) noexcept {
+    ::sigset_t set;
+    ::sigemptyset(&set);
+    ::sigaddset(&set, number);
+    return set;
+}
+
+// \return whether it was blocked before.
+bool block(int number) noexcept {
+    ::sigset_t before;
+    const ::sigset_t set = only(number);
+    ::pthread_sigmask(SIG_BLOCK, &set, &before);
+    return ::sigismember(&before, number) == 1;
+}
+
+void unblock(int number) noexcept {
+    const ::sigset_t set = only(number);
+    ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+bool is_blocked(int number) noexcept {
+    ::sigset_t blocked;
+    ::pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
+    return ::sigismember(&blocked, number) == 1;
+}
+
+std::uint64_t bit_of(int number) noexcept { return std::uint64_t{1} << (number - 1); }
+
+bool taken_here(int number) noexcept { return (here.taken & bit_of(number)) != 0; }
+
+// Blocked and without a handler: somebody waits for it as we do.
+bool is_free(int number) noexcept {
+    const use present = use_of(number);
+    return !taken_here(number) && (present == use::ours || (present == use::none && !is_blocked(number)));
+}
+
+int choose() noexcept {
+    for (int number = SIGRTMIN; number <= SIGRTMAX; ++number) {
+        if (is_free(number)) return number;
+    }
+    return 0;
+}
+
+setup_error no_signal(std::errc code, std::string message) {
+    return {std::make_error_code(code), std::move(message) + " (backend_options::ready_signal)"};
+}
+
+}  // namespace
+
+std::expected<ready_signal, setup_error> ready_signal::take(int wanted) {
+    if (use_of(SIGIO) == use::theirs) {
+        return std::unexpected(setup_error{std::make_error_code(std::errc::device_or_resource_busy),
+                                           "the program has a handler for SIGIO, by which the kernel says that its "
+                                           "queue of signals is full; remove it, or choose another backend"});
+    }
+    if (wanted != 0 && (wanted < SIGRTMIN || wanted > SIGRTMAX)) {
+        return std::unexpected(no_signal(std::errc::invalid_argument, "signal " + std::to_string(wanted) +
+                                                                          " is no real-time signal; choose one of " +
+                                                                          std::to_string(SIGRTMIN) + " to " +
+                                                                          std::to_string(SIGRTMAX)));
+    }
+    if (wanted != 0 && (taken_here(wanted) || use_of(wanted) == use::theirs)) {
+        return std::unexpected(no_signal(std::errc::device_or_resource_busy,
+                                         "signal " + std::to_string(wanted) +
+                                             " is used by the program or by another loop of this thread; choose "
+                                             "another, or 0 for the first that is free"));
+    }
+    const int number = wanted != 0 ? wanted : choose();
+    if (number == 0 || !make_harmless(number) || !make_harmless(SIGIO)) {
+        return std::unexpected(no_signal(std::errc::device_or_resource_busy,
+                                         "the program uses all real-time signals; leave one to the loop"));
+    }
+    return ready_signal(number);
+}
+
+ready_signal::ready_signal(int number) noexcept : number_(number), was_blocked_(block(number)) {
+    here.taken |= bit_of(number);
+    const bool overflow_was_blocked = block(SIGIO);
+    if (here.loops++ == 0) here.overflow_was_blocked = overflow_was_blocked;
+}
+
+ready_signal::ready_signal(ready_signal&& other) noexcept
+    : number_(std::exchange(other.number_, 0)), was_blocked_(other.was_blocked_) {}
+
+ready_signal::~ready_signal() {
+    if (number_ == 0) return;
+    here.taken &= ~bit_of(number_);
+    if (!was_blocked_) unblock(number_);
+    if (--here.loops == 0 && !here.overflow_was_blocked) unblock(SIGIO);
+}
+
+::sigset_t ready_signal::both() const noexcept {
+    ::sigset_t set = only(number_);
+    ::sigaddset(&set, SIGIO);
+    return set;
+}
+
+std::uint64_t ready_signal::overflows_here() noexcept { return here.overflows; }
+void ready_signal::note_overflow() noexcept { ++here.overflows; }
+
+}  // namespace penstock::detail
