@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# presets: release asan
+# Not tsan: the kernel unmaps the rings of a pair and maps those of the next at the same place, for another thread.
+# ThreadSanitizer sees neither, and takes the two for one.
 """The forwarders of the examples: what is sent through arrives, ends and resets too, and what that costs in calls.
 
 The two-socket forms (examples/models) take one connection after another; `forwarder` takes many, on every backend.
