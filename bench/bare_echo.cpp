@@ -21,8 +21,14 @@ struct mechanism {
 };
 
 constexpr std::array mechanisms{
-    mechanism{"io_uring", bench::echo_with_io_uring},   mechanism{"epoll", bench::echo_with_epoll},
-    mechanism{"linux_aio", bench::echo_with_linux_aio}, mechanism{"threads", bench::echo_with_threads},
+    mechanism{"io_uring", bench::echo_with_io_uring},
+    mechanism{"epoll", bench::echo_with_epoll},
+    mechanism{"epoll:level", bench::echo_with_epoll_level},
+    mechanism{"epoll:oneshot", bench::echo_with_epoll_one_shot},
+    mechanism{"linux_aio", bench::echo_with_linux_aio},
+    mechanism{"poll", bench::echo_with_poll},
+    mechanism{"select", bench::echo_with_select},
+    mechanism{"threads", bench::echo_with_threads},
     mechanism{"sigio", bench::echo_with_sigio},
 };
 
@@ -39,7 +45,8 @@ int main(int count, char** values) {
     const bench::arguments arguments{
         count,
         values,
-        {.usage = "bare_echo --mechanism io_uring|epoll|linux_aio|threads|sigio --listen 127.0.0.1:PORT",
+        {.usage = "bare_echo --mechanism io_uring|epoll|epoll:level|epoll:oneshot|linux_aio|poll|select|threads|sigio "
+                  "--listen 127.0.0.1:PORT",
          .options = {"--mechanism", "--listen"},
          .flags = {}}};
     const std::string name = arguments.text("--mechanism");

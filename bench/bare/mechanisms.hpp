@@ -12,7 +12,11 @@ inline constexpr int max_message = 4096;
 
 [[noreturn]] void echo_with_io_uring(int listener);
 [[noreturn]] void echo_with_epoll(int listener);
+[[noreturn]] void echo_with_epoll_level(int listener);
+[[noreturn]] void echo_with_epoll_one_shot(int listener);
 [[noreturn]] void echo_with_linux_aio(int listener);
+[[noreturn]] void echo_with_poll(int listener);
+[[noreturn]] void echo_with_select(int listener);
 [[noreturn]] void echo_with_threads(int listener);
 [[noreturn]] void echo_with_sigio(int listener);
 

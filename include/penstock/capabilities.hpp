@@ -33,6 +33,9 @@ struct capability_table {
     std::array<capability, op_kind_count> of;
     /// How many operations may wait at once; 0 when only memory limits it. Tests scale by it.
     std::uint32_t most_waiting = 0;
+    /// Descriptors with this number or a higher one are refused (errc::too_many_open_files), whoever has opened those
+    /// below; 0 when only the process's limit counts. Tests scale by it, too.
+    std::uint32_t most_descriptors = 0;
     /// Its time, network, files and signals are its own: nothing else of this machine is seen there, and no real time
     /// passes. Other threads reach a loop there as any loop.
     bool own_world = false;

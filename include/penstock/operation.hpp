@@ -118,6 +118,7 @@ class accepted_queue {
     }
     handle pop() noexcept { return items_[head_++]; }
     handle newest() const noexcept { return items_.back(); }
+    void rename_newest(handle h) noexcept { items_.back() = h; }
 
   private:
     void drop_popped() noexcept {

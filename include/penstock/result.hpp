@@ -26,6 +26,9 @@ enum class errc : int {
     unexpected_end = 4,
     /// A signal that is to be awaited is not blocked in this thread, so it would take its default action.
     signals_not_blocked = 5,
+    /// A descriptor was opened whose number is beyond what the backend can watch (FD_SETSIZE), and closed again.
+    /// Equals std::errc::too_many_files_open.
+    too_many_open_files = 6,
 };
 
 /// The category of `errc`; its messages say what to do. Static lifetime, any thread.

@@ -60,11 +60,13 @@ class completions {
 
 /// Counters of a backend, as data.
 struct backend_statistics {
-    std::uint64_t enters = 0;      ///< system calls that submit to or wait on the mechanism
-    std::uint64_t parked = 0;      ///< receives that waited for a buffer of the pool
-    std::uint64_t overflows = 0;   ///< overflows of a queue of the kernel (completions, signals) survived
-    std::uint64_t slot_waits = 0;  ///< waits that found no request slot of the kernel and took another way
-    std::uint32_t offloaded = 0;   ///< operations on the worker pool now
+    std::uint64_t enters = 0;               ///< system calls that submit to or wait on the mechanism
+    std::uint64_t registrations = 0;        ///< system calls that only told the kernel what to watch
+    std::uint64_t parked = 0;               ///< receives that waited for a buffer of the pool
+    std::uint64_t overflows = 0;            ///< overflows of a queue of the kernel (completions, signals) survived
+    std::uint64_t slot_waits = 0;           ///< waits that found no request slot of the kernel and took another way
+    std::uint64_t descriptors_refused = 0;  ///< descriptors whose number was beyond what the mechanism can watch
+    std::uint32_t offloaded = 0;            ///< operations on the worker pool now
 };
 
 /// What a loop asks of its machine besides I/O, from a backend that has a machine of its own. Loop's thread.

@@ -1,5 +1,7 @@
 #include <penstock/result.hpp>
 
+#include <sys/select.h>
+
 #include <atomic>
 
 namespace penstock {
@@ -23,8 +25,15 @@ class category final : public std::error_category {
             case errc::signals_not_blocked:
                 return "a signal to await is not blocked; call block_signals() before any thread starts, or name it in "
                        "runtime_options::signals";
+            case errc::too_many_open_files:
+                return "too many open files for select (FD_SETSIZE " + std::to_string(FD_SETSIZE) + ")";
         }
         return "unknown penstock error " + std::to_string(code);
+    }
+
+    std::error_condition default_error_condition(int code) const noexcept override {
+        if (static_cast<errc>(code) == errc::too_many_open_files) return std::errc::too_many_files_open;
+        return {code, *this};
     }
 };
 

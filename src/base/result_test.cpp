@@ -7,8 +7,9 @@
 namespace penstock {
 namespace {
 
-constexpr errc every_errc[] = {errc::too_many_blocked_operations, errc::queue_full, errc::loop_stopped,
-                               errc::unexpected_end};
+constexpr errc every_errc[] = {
+    errc::too_many_blocked_operations, errc::queue_full,         errc::loop_stopped, errc::unexpected_end,
+    errc::signals_not_blocked,         errc::too_many_open_files};
 
 TEST(result, own_errors_survive_the_encoding_of_operations) {
     for (const errc e : every_errc) {
@@ -37,6 +38,13 @@ TEST(result, every_own_error_has_one_line_of_its_own) {
 TEST(result, the_limit_of_blocked_operations_is_in_the_message) {
     detail::note_blocked_operations_limit(77);
     EXPECT_NE(make_error_code(errc::too_many_blocked_operations).message().find("(limit 77)"), std::string::npos);
+}
+
+TEST(result, a_descriptor_beyond_the_sets_is_one_of_too_many) {
+    const std::error_code code = make_error_code(errc::too_many_open_files);
+    EXPECT_EQ(code.message(), "too many open files for select (FD_SETSIZE 1024)");
+    EXPECT_EQ(code, std::errc::too_many_files_open);  // as any backend says it when the process's limit is reached
+    EXPECT_NE(make_error_code(errc::queue_full), std::errc::too_many_files_open);
 }
 
 TEST(result, fail_makes_an_error_of_every_source) {

@@ -28,7 +28,9 @@ bool concerns_one_connection(std::int32_t e) noexcept {
     }
 }
 
-bool is_shortage(std::int32_t e) noexcept { return e == -EMFILE || e == -ENFILE || e == -ENOBUFS || e == -ENOMEM; }
+bool is_shortage(std::int32_t e) noexcept {
+    return e == -EMFILE || e == -ENFILE || e == -ENOBUFS || e == -ENOMEM || e == encode(errc::too_many_open_files);
+}
 
 }  // namespace
 

@@ -339,6 +339,8 @@ loop_statistics loop::statistics() const {
     s.parked = of_backend.parked;
     s.overflows = of_backend.overflows;
     s.slot_waits = of_backend.slot_waits;
+    s.registrations = of_backend.registrations;
+    s.descriptors_refused = of_backend.descriptors_refused;
     s.offloaded = of_backend.offloaded;
     const detail::worker_statistics of_workers = core_->workers.statistics();
     s.worker_threads = of_workers.threads;

@@ -38,7 +38,7 @@ task<> chatter(counts& seen) {
 }
 
 TEST_P(scopes, leaving_one_under_load_cancels_and_awaits_everything) {
-    const std::size_t count = scaled(400, 2);
+    const std::size_t count = scaled(400, 2, 3);  // each has a listener until it is connected
     run([&]() -> task<> {
         for (const int after : {0, 1, 3, 40}) {
             counts seen;

@@ -3,6 +3,7 @@
 #include "support/on_backend.hpp"
 #include "support/temporary_directory.hpp"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -123,6 +124,94 @@ TEST_P(shortages, a_paused_accept_is_cancelled_asked_again_closed_and_drained) {
             }
             must(co_await first.close());
             must(co_await door.close());
+        }
+    });
+}
+
+/// While it lives, only `free` more descriptors with a number below `end` can be opened.
+class crowded_below {
+  public:
+    crowded_below(std::uint32_t end, std::size_t free) {
+        const int last = static_cast<int>(end) - 1;
+        while (taken_.empty() || taken_.back().get() < last) taken_.emplace_back(::fcntl(0, F_DUPFD_CLOEXEC, 0));
+        if (taken_.back().get() > last) taken_.pop_back();
+        taken_.resize(taken_.size() - free);
+    }
+
+  private:
+    std::vector<descriptor> taken_;
+};
+
+class numbers : public on_backend {
+  protected:
+    void SetUp() override {
+        on_backend::SetUp();
+        if (!IsSkipped() && most() == 0) GTEST_SKIP() << "it watches descriptors of any number";
+    }
+    /// Descriptors with this number or a higher one are refused.
+    std::uint32_t most() const { return capabilities().most_descriptors; }
+};
+PENSTOCK_ON_EVERY_BACKEND(numbers);
+
+TEST_P(numbers, beyond_what_can_be_watched_are_refused_by_whatever_opens_one) {
+    const temporary_directory directory;
+    run([&]() -> task<> {
+        auto door = must(co_await net::listen(endpoint::loopback(0)));
+        const endpoint at = must(co_await door.local_endpoint());
+        {
+            const crowded_below limit(most(), 0);
+            const auto made = co_await net::connect(at);
+            EXPECT_TRUE(is_error(made, errc::too_many_open_files));
+            EXPECT_TRUE(is_error(made, std::errc::too_many_files_open));
+            EXPECT_NE(made.error().message().find(std::to_string(most())), std::string::npos);
+            const auto other = co_await net::listen(endpoint::loopback(0));
+            EXPECT_TRUE(is_error(other, errc::too_many_open_files));
+            const auto pipe = co_await make_pipe();
+            EXPECT_TRUE(is_error(pipe, errc::too_many_open_files));
+            const descriptor large(::dup(0));
+            const auto taken = co_await adopt(large.get(), ownership::borrow);
+            EXPECT_TRUE(is_error(taken, errc::too_many_open_files));
+            EXPECT_EQ(current_loop->statistics().descriptors_refused, 4U);
+            // Nobody waits for a file to be ready.
+            auto file = must(co_await fs::open(directory / "file", {.write = true, .create = true}));
+            must(co_await file.close());
+        }
+        auto made = must(co_await net::connect(at));
+    });
+}
+
+TEST_P(numbers, beyond_what_can_be_watched_make_accepting_pause_and_lose_no_connection) {
+    run([&]() -> task<> {
+        constexpr std::size_t count = 12;
+        crowd outside(count);
+        auto door = must(co_await net::listen(endpoint::loopback(0)));
+        const endpoint at = must(co_await door.local_endpoint());
+        const crowded_below limit(most(), 3);
+        outside.connect(at);
+        for (std::size_t i = 0; i < count; ++i) write_text(outside.members[i].name(), std::to_string(i) + ".");
+        std::vector<net::stream> inside;
+        for (;;) {
+            auto next = co_await with_timeout(300ms, door.accept());
+            if (!next) break;
+            inside.push_back(std::move(*next));
+        }
+        EXPECT_GE(inside.size(), 3U);
+        EXPECT_LT(inside.size(), count);
+        EXPECT_GE(current_loop->statistics().accept_pauses, 1U);
+        EXPECT_GE(current_loop->statistics().descriptors_refused, 1U);
+
+        const std::uint64_t before = current_loop->statistics().turns;
+        const auto none = co_await with_timeout(300ms, door.accept());
+        EXPECT_TRUE(is_error(none, std::errc::timed_out));
+        EXPECT_LT(current_loop->statistics().turns - before, 60U) << "the loop spins";
+
+        // Each close makes room for one more, and each connection is still there.
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::string expected = std::to_string(i) + ".";
+            EXPECT_EQ(co_await receive_exactly(inside.front(), expected.size()), expected);
+            must(co_await inside.front().close());
+            inside.erase(inside.begin());
+            if (i + inside.size() + 1 < count) inside.push_back(must(co_await with_timeout(5s, door.accept())));
         }
     });
 }

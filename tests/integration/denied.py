@@ -44,19 +44,41 @@ def auto_takes_the_next(error):
     check_equal(why, expected, "the line of echo")
 
 
+# In the order of `auto`, each with the call without which it cannot be.
+NEEDED_CALL = {
+    "io_uring": "io_uring_setup", "epoll": "epoll_create1", "linux_aio": "io_setup", "poll": "ppoll", "select": "pselect6",
+}
+
+
+def auto_goes_on(error, expected):
+    """With everything forbidden that comes before it, `auto` takes it, and each refusal is named in the one line."""
+    need(*NEEDED_CALL, expected)
+    names = list(NEEDED_CALL)
+    refused = names[: names.index(expected)] if expected in names else names
+    calls = [NEEDED_CALL[name] for name in refused]
+    if expected == "select":
+        calls.append("poll")  # the older form of ppoll; threads could not do without it
+    why = echo_once(forbidding(error, *calls))
+    reasons = [f"{name} refused: {NEEDED_CALL[name]}: {WHY[error]}" for name in refused]
+    check_equal(why, "; ".join([f"{expected}: best of those that work here", *reasons]), "the line of echo")
+
+
+def auto_takes_poll(error):
+    auto_goes_on(error, "poll")
+
+
+def auto_takes_select(error):
+    auto_goes_on(error, "select")
+
+
 def auto_ends_with_threads(error):
-    """Each refusal is named. (linux_aio can't do without epoll, which no profile forbids.)"""
-    need("io_uring", "epoll", "linux_aio", "threads")
-    why = echo_once(forbidding(error, "io_uring_setup", "epoll_create1", "io_setup"))
-    check(why.startswith("threads: best of those that work here; "), f"the line of echo: {why}")
-    for backend, call in [("io_uring", "io_uring_setup"), ("epoll", "epoll_create1"), ("linux_aio", "io_setup")]:
-        check(f"{backend} refused: {call}: {WHY[error]}" in why, f"{backend} in the line of echo: {why}")
+    auto_goes_on(error, "threads")
 
 
 def a_name_is_not_replaced(error):
     """Whoever names a backend gets that one or none: by option, and by environment."""
-    need("io_uring", "epoll", "linux_aio")
-    for backend, call in [("io_uring", "io_uring_setup"), ("epoll", "epoll_create1"), ("linux_aio", "io_setup")]:
+    need(*NEEDED_CALL)
+    for backend, call in NEEDED_CALL.items():
         expected = ["backend ", backend, f" does not work here: {call}: {WHY[error]}"]
         launcher = forbidding(error, call)
         check_complaint(run([*launcher, *example("cat", backend=backend)]), 2, "cat: ", *expected)
@@ -97,6 +119,8 @@ def main():
     for error in WHY:
         for case in (
             auto_takes_the_next,
+            auto_takes_poll,
+            auto_takes_select,
             auto_ends_with_threads,
             a_name_is_not_replaced,
             a_ring_that_is_set_up_but_can_not_be_entered,

@@ -32,6 +32,9 @@ constexpr named_call calls[] = {
     {"io_submit", SYS_io_submit},
     {"epoll_create1", SYS_epoll_create1},
     {"epoll_pwait2", SYS_epoll_pwait2},
+    {"poll", SYS_poll},
+    {"ppoll", SYS_ppoll},
+    {"pselect6", SYS_pselect6},
 };
 
 [[noreturn]] void refuse(const std::string& what) {

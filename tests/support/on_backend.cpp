@@ -158,7 +158,11 @@ std::size_t on_backend::scaled(std::size_t wanted, std::size_t waits_each, std::
     }
     ::rlimit descriptors{};
     ::getrlimit(RLIMIT_NOFILE, &descriptors);
-    return std::min(wanted, (descriptors.rlim_cur - 100) / descriptors_each);
+    std::size_t may_be_open = descriptors.rlim_cur;
+    if (const std::uint32_t most = capabilities().most_descriptors; most != 0) {
+        may_be_open = std::min<std::size_t>(may_be_open, most);
+    }
+    return std::min(wanted, (may_be_open - 100) / descriptors_each);
 }
 
 bool on_backend::full_scale() { return from_environment("PENSTOCK_TEST_SCALE") == "full"; }

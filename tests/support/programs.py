@@ -19,7 +19,7 @@ PRESET = os.environ.get("PENSTOCK_PRESET", "release")
 EXAMPLES = BIN / "examples"
 SECCOMP_RUN = BIN / "integration" / "seccomp_run"
 
-BACKENDS = ["io_uring", "epoll", "linux_aio", "threads", "sigio"]
+BACKENDS = ["io_uring", "epoll", "linux_aio", "poll", "select", "threads", "sigio"]
 SKIPPED = 77  # exit status of a test of which nothing could run
 PATIENCE = 60.0  # seconds; sanitizers and a busy machine are slow
 

@@ -97,6 +97,8 @@ std::string describe(const loop_statistics& s) {
     line("credit_waits", s.credit_waits);
     line("accept_pauses", s.accept_pauses);
     line("slot_waits", s.slot_waits);
+    line("registrations", s.registrations);
+    line("descriptors_refused", s.descriptors_refused);
     line("offloaded", s.offloaded);
     line("worker_threads", s.worker_threads);
     line("worker_queue", s.worker_queue);

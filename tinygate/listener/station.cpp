@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <string>
+#include <thread>
 
 namespace tinygate {
 
@@ -13,9 +14,19 @@ using namespace penstock;
 
 namespace {
 
-/// What is left of the bounds where the mechanism lets only so many operations wait: an idle connection is one.
-bounds fitting(bounds wanted, std::size_t listeners) {
-    const std::size_t most = current_loop->explain().capabilities.most_waiting;
+/// How many operations may wait in this loop, or descriptors be open, whichever are fewer; 0: any number. Descriptors
+/// are shared by all loops, and a few are needed for other things.
+std::size_t room(std::size_t loops) {
+    constexpr std::size_t others = 64;
+    const capability_table& can = current_loop->explain().capabilities;
+    if (can.most_descriptors == 0) return can.most_waiting;
+    const std::size_t share = std::max<std::size_t>((can.most_descriptors - others) / loops, 1);
+    return can.most_waiting == 0 ? share : std::min<std::size_t>(can.most_waiting, share);
+}
+
+/// What is left of the bounds where there is room for so many only: an idle connection takes one of them.
+bounds fitting(bounds wanted, std::size_t listeners, std::size_t loops) {
+    const std::size_t most = room(loops);
     if (most == 0) return wanted;
     const std::size_t each = std::max<std::size_t>(1, (most - std::min(most, listeners + 2)) / 2);
     wanted.connections = std::min(wanted.connections, each);
@@ -25,7 +36,8 @@ bounds fitting(bounds wanted, std::size_t listeners) {
 }
 
 options fitting(options asked) {
-    asked.bounds = fitting(asked.bounds, asked.listen.size());
+    const std::size_t loops = asked.workers != 0 ? asked.workers : std::max(1U, std::thread::hardware_concurrency());
+    asked.bounds = fitting(asked.bounds, asked.listen.size(), loops);
     return asked;
 }
 

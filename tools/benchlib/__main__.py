@@ -10,7 +10,7 @@ from benchlib.processes import BenchError, end_all
 from benchlib.report import Report
 
 ROOT = Path(__file__).resolve().parents[2]
-BACKENDS = ["io_uring", "epoll", "linux_aio", "threads", "sigio"]
+BACKENDS = ["io_uring", "epoll", "epoll:level", "epoll:oneshot", "linux_aio", "poll", "select", "threads", "sigio"]
 
 
 def main():

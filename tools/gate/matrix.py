@@ -2,7 +2,10 @@
 
 import itertools
 
-BACKENDS = ["io_uring", "epoll", "linux_aio", "threads", "sigio", "simulated"]  # all that are registered, but `null`
+# All that are registered, but `null`, and the forms of one that can be had in several.
+BACKENDS = [
+    "io_uring", "epoll", "epoll:level", "epoll:oneshot", "linux_aio", "poll", "select", "threads", "sigio", "simulated",
+]
 PRESETS = ["release", "asan", "tsan"]
 FAULTS = ["none", "tiny_queues"]  # what the suite is put under; it reads PENSTOCK_TEST_FAULT
 

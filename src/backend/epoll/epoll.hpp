@@ -1,4 +1,5 @@
-// epoll(7), edge-triggered: one epoll_ctl per descriptor's life, both directions at once.
+// epoll(7). By edges: one epoll_ctl per descriptor's life, both directions at once. By level or once at a time: what
+// somebody waits for, told to the kernel before each wait (change_list.hpp).
 #pragma once
 
 #include "backend/backend.hpp"

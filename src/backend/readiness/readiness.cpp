@@ -5,8 +5,11 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace penstock::detail {
 
@@ -61,7 +64,8 @@ submitted readiness_backend::submit_immediate(operation& op) noexcept {
         if (files_ != nullptr) files_->closed(fd);
         state = {.generation = state.generation + 1};
     }
-    op.result = call(op, call_mode::no_wait);
+    op.result = op.kind == op_kind::accept ? accept_one(as<accept_op>(op)) : call(op, call_mode::no_wait);
+    if (op.result >= 0) op.result = admit_opened(op);
     if (op.kind == op_kind::shutdown && op.result == 0) {
         const std::int32_t fd = as<shutdown_op>(op).target.id;
         shut_down(fd, descriptors_[fd]);
@@ -131,8 +135,11 @@ std::int32_t readiness_backend::call_now(operation& op) noexcept {
         if ((op.backend_flags & connect_started) != 0) return connect_outcome(as<connect_op>(op).target);
         op.backend_flags |= connect_started;
     }
+    if (op.kind == op_kind::accept) return accept_one(as<accept_op>(op));
     return call(op, call_mode::no_wait);
 }
+
+std::int32_t readiness_backend::accept_one(accept_op& op) noexcept { return call(op, call_mode::no_wait); }
 
 std::optional<std::int32_t> readiness_backend::after_attempt(operation& op, descriptor_state& state,
                                                              std::int32_t outcome) noexcept {
@@ -220,6 +227,25 @@ void readiness_backend::conclude(operation& op, std::int32_t outcome) noexcept {
         }
     }
     out_->finish(op, outcome);
+}
+
+std::int32_t readiness_backend::admit_opened(operation& op) noexcept {
+    std::int32_t r = 0;
+    switch (op.kind) {
+        case op_kind::adopt: r = admit(op.result); return r < 0 ? r : op.result;  // still its owner's
+        case op_kind::socket:
+        case op_kind::signals:
+            r = admit(op.result);
+            if (r < 0) ::close(op.result);
+            return r < 0 ? r : op.result;
+        case op_kind::pipe: {
+            const auto [read_end, write_end] = std::pair(as<pipe_op>(op).read_end.id, as<pipe_op>(op).write_end.id);
+            r = admit(std::max(read_end, write_end));
+            if (r < 0) ::close(read_end), ::close(write_end);
+            return r < 0 ? r : op.result;
+        }
+        default: return op.result;
+    }
 }
 
 void readiness_backend::note_opened(operation& op) noexcept {

@@ -57,6 +57,11 @@ class readiness_backend : public backend {
     virtual void cancel_attempt(operation& op) noexcept { static_cast<void>(op); }
     /// A descriptor was opened (by socket, accept, open, adopt or pipe).
     virtual void opened(std::int32_t fd, descriptor_state& state, const operation& by) noexcept;
+    /// Whether a descriptor of this number, just opened, can be watched. \return 0, or the error that the operation
+    /// ends with; the descriptor is then closed.
+    virtual std::int32_t admit(std::int32_t fd) noexcept { return static_cast<void>(fd), 0; }
+    /// Takes a connection from the backlog; the mechanism answers for its number. \return as call().
+    virtual std::int32_t accept_one(accept_op& op) noexcept;
 
     // --- What the adaptor offers a mechanism ---
 
@@ -114,6 +119,7 @@ class readiness_backend : public backend {
     void learn_from(const operation& op, descriptor_state& state, std::int32_t outcome) noexcept;
     void conclude(operation& op, std::int32_t outcome) noexcept;
     void note_opened(operation& op) noexcept;
+    std::int32_t admit_opened(operation& op) noexcept;
     void retry_parked() noexcept;
     void collect_files() noexcept;
 

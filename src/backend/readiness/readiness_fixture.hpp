@@ -1,0 +1,167 @@
+// What the tests of mechanisms of readiness share: one driven as the loop would drive it, and things to wait for.
+#pragma once
+
+#include "backend/backend.hpp"
+#include "base/sigpipe.hpp"
+#include "base/unique_fd.hpp"
+#include "base/worker_pool.hpp"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace penstock::detail {
+
+using namespace std::chrono_literals;
+
+/// A mechanism, made anew for each test by `make`.
+class mechanism_fixture : public ::testing::Test {
+  protected:
+    using maker = std::expected<std::unique_ptr<backend>, setup_error> (*)(const backend_environment&);
+    explicit mechanism_fixture(maker make) : make_(make) {}
+
+    void SetUp() override {
+        auto made = create();
+        ASSERT_TRUE(made.has_value()) << made.error().message;
+        target = std::move(*made);
+    }
+
+    std::expected<std::unique_ptr<backend>, setup_error> create() {
+        return make_({.options = options, .buffers = pool, .workers = workers});
+    }
+
+    submitted submit(operation& op) {
+        op.final = false;
+        op.cancel_requested = false;
+        op.state = op_state::submitted;
+        return target->submit(op);
+    }
+
+    /// One turn: waits at most `limit` and drops what is ready, which tests look at through the operations.
+    void turn(duration limit) {
+        const time_point now = clock::now();
+        target->wait(now, now + limit, out);
+        drop_ready();
+    }
+
+    std::int32_t finish(operation& op) {
+        const time_point limit = clock::now() + 20s;
+        while (!op.final && clock::now() < limit) turn(1s);
+        EXPECT_TRUE(op.final) << to_string(op.kind) << " does not end";
+        return op.result;
+    }
+
+    std::int32_t perform(operation& op) {
+        const submitted answer = submit(op);
+        EXPECT_NE(answer, submitted::busy);
+        return answer == submitted::completed ? op.result : finish(op);
+    }
+
+    void cancel(operation& op) {
+        target->cancel(op, out);
+        drop_ready();
+    }
+
+    void close(unique_fd& fd) {
+        close_op op({fd.release()});
+        EXPECT_EQ(submit(op), submitted::completed);
+    }
+
+    /// What a receive or read under way brings; an error as its text.
+    std::string received(receive_op& op) { return taken(op, finish(op)); }
+    /// The same for one that is to be submitted.
+    std::string receive_with(receive_op& op) { return taken(op, perform(op)); }
+
+    std::string taken(receive_op& op, std::int32_t outcome) {
+        if (outcome < 0) return decode(outcome).message();
+        std::string text;
+        while (!op.received.empty()) text += pool.dequeue(op.received).text();
+        return text;
+    }
+
+    /// How many waits it takes to get through `limit` in which nothing is to be told. A few; a busy loop makes
+    /// thousands.
+    int waits_within(duration limit) {
+        int waits = 0;
+        for (const time_point end = clock::now() + limit; clock::now() < end; ++waits) {
+            target->wait(clock::now(), end, out);
+            drop_ready();
+        }
+        return waits;
+    }
+
+    void drop_ready() {
+        while (ready_item* const item = out.ready().pop()) static_cast<operation*>(item)->ready = false;
+    }
+
+    sigpipe_block no_sigpipe;  // as loops have it
+    buffer_pool pool{{.buffer_size = 4096, .count = 512}};
+    worker_pool workers{2, 64};
+    backend_options options;
+    completions out;
+    std::unique_ptr<backend> target;
+
+  private:
+    maker make_;
+};
+
+/// Two connected sockets.
+struct socket_pair {
+    unique_fd near;
+    unique_fd far;
+};
+
+inline socket_pair connected_unix() {
+    int ends[2] = {-1, -1};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+    return {unique_fd(ends[0]), unique_fd(ends[1])};
+}
+
+/// A TCP socket that listens on a free port of 127.0.0.1.
+inline unique_fd listening_tcp() {
+    unique_fd door(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    ::sockaddr_in any{};
+    any.sin_family = AF_INET;
+    any.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::bind(door.get(), reinterpret_cast<const ::sockaddr*>(&any), sizeof any), 0);
+    EXPECT_EQ(::listen(door.get(), 512), 0);
+    return door;
+}
+
+/// A socket that is connected to `door`, whose backlog it is in.
+inline unique_fd connected_to(const unique_fd& door) {
+    ::sockaddr_in at{};
+    ::socklen_t size = sizeof at;
+    EXPECT_EQ(::getsockname(door.get(), reinterpret_cast<::sockaddr*>(&at), &size), 0);
+    unique_fd made(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(::connect(made.get(), reinterpret_cast<const ::sockaddr*>(&at), size), 0);
+    return made;
+}
+
+inline socket_pair connected_tcp() {
+    const unique_fd door = listening_tcp();
+    unique_fd near = connected_to(door);
+    return {std::move(near), unique_fd(::accept4(door.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK))};
+}
+
+inline void put(const unique_fd& to, std::string_view text, int flags = 0) {
+    EXPECT_EQ(::send(to.get(), text.data(), text.size(), flags | MSG_NOSIGNAL), static_cast<::ssize_t>(text.size()));
+}
+
+/// Takes every descriptor below `end`, but for the last `free` of them.
+inline std::vector<unique_fd> take_descriptors_below(int end, std::size_t free = 0) {
+    std::vector<unique_fd> taken;
+    while (taken.empty() || taken.back().get() < end - 1) taken.emplace_back(::fcntl(0, F_DUPFD_CLOEXEC, 0));
+    for (; free > 0 || taken.back().get() >= end; free -= taken.back().get() < end ? 1 : 0) taken.pop_back();
+    return taken;
+}
+
+}  // namespace penstock::detail
