@@ -204,4 +204,10 @@ class listener {
 /// Errors: address_in_use, permission_denied, address_not_available, socket(2), bind(2), listen(2).
 task<result<listener>> listen(endpoint at, listen_options options = {});
 
+/// Takes in a socket that listens already: one that was handed over by whoever started the program, or a copy (dup) of
+/// one from which other loops accept, too; see backend_options::exclusive_accept. It is put into non-blocking mode. Of
+/// the options only `queue` counts. Once this succeeds the descriptor is the listener's.
+/// Errors: bad_file_descriptor, not_a_socket, invalid_argument (it does not listen).
+task<result<listener>> adopt_listener(int descriptor, listen_options options = {});
+
 }  // namespace penstock::net

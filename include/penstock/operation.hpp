@@ -299,9 +299,14 @@ struct close_op : operation {
 
 /// Result: the handle's id. The descriptor's flags are never changed, since it may be shared with other processes
 /// (standard input is), so a backend must cope with blocking ones.
+///
+/// A listening socket is the exception: it is put into non-blocking mode, since others may take the connection that
+/// woke this loop. One that does not listen is answered -EINVAL.
 struct adopt_op : operation {
-    explicit adopt_op(int fd) noexcept : operation(op_kind::adopt), descriptor(fd) {}
+    explicit adopt_op(int fd, bool is_listening = false) noexcept
+        : operation(op_kind::adopt), descriptor(fd), listening(is_listening) {}
     int descriptor;
+    bool listening;
 };
 
 struct pipe_op : operation {

@@ -218,6 +218,12 @@ task<result<void>> prepare(handle h, const endpoint& at, const listen_options& o
     co_return detail::to_result(co_await must_run<detail::listen_op>(h, options.backlog));
 }
 
+listener make_listener(handle listening, const listen_options& options) {
+    auto* const record = new detail::listener_record(*current_loop, listening, options.queue);
+    current_loop->add_record(*record);
+    return listener(*record);
+}
+
 }  // namespace
 
 task<result<listener>> listen(endpoint at, listen_options options) {
@@ -228,9 +234,13 @@ task<result<listener>> listen(endpoint at, listen_options options) {
         co_await must_run<detail::close_op>(handle{opened});
         co_return std::unexpected(prepared.error());
     }
-    auto* const record = new detail::listener_record(*current_loop, {opened}, options.queue);
-    current_loop->add_record(*record);
-    co_return listener(*record);
+    co_return make_listener({opened}, options);
+}
+
+task<result<listener>> adopt_listener(int descriptor, listen_options options) {
+    const auto taken = co_await must_run<detail::adopt_op>(descriptor, true);
+    if (taken < 0) co_return std::unexpected(detail::decode(taken));
+    co_return make_listener({taken}, options);
 }
 
 task<std::optional<stream>> listener::drain() {

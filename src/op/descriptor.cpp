@@ -3,12 +3,24 @@
 
 #include <fcntl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 
 namespace penstock::detail {
+namespace {
+
+std::int32_t prepare_to_accept(int fd) noexcept {
+    int listens = 0;
+    ::socklen_t size = sizeof listens;
+    const std::int32_t r = outcome(::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size));
+    if (r < 0 || listens == 0) return r < 0 ? r : -EINVAL;
+    return outcome(::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK));
+}
+
+}  // namespace
 
 std::int32_t call_close(const close_op& op) noexcept {
     if (op.forget_only) return 0;
@@ -17,7 +29,8 @@ std::int32_t call_close(const close_op& op) noexcept {
 }
 
 std::int32_t call_adopt(const adopt_op& op) noexcept {
-    const std::int32_t r = outcome(::fcntl(op.descriptor, F_GETFD));
+    std::int32_t r = outcome(::fcntl(op.descriptor, F_GETFD));
+    if (r >= 0 && op.listening) r = prepare_to_accept(op.descriptor);
     return r < 0 ? r : op.descriptor;
 }
 

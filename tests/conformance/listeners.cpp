@@ -1,11 +1,15 @@
 // Listeners: binding, accepting, the backlog, draining, pausing at a bound.
+#include "support/descriptor.hpp"
 #include "support/on_backend.hpp"
 #include "support/temporary_directory.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <set>
+#include <thread>
 #include <vector>
 
 namespace penstock::testing {
@@ -228,6 +232,90 @@ TEST_P(listeners, moving_one_keeps_it_working) {
             EXPECT_EQ(co_await receive_exactly(**outcome, 1), "x");
         });
     });
+}
+
+/// A socket that listens, as a program is handed one.
+descriptor listening_socket(endpoint& at) {
+    descriptor door(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    endpoint any = endpoint::loopback(0);
+    EXPECT_EQ(::bind(door.get(), reinterpret_cast<const ::sockaddr*>(any.raw()), any.raw_size()), 0);
+    EXPECT_EQ(::listen(door.get(), 512), 0);
+    ::socklen_t size = endpoint::capacity;
+    EXPECT_EQ(::getsockname(door.get(), reinterpret_cast<::sockaddr*>(at.raw()), &size), 0);
+    at.set_raw_size(static_cast<std::uint16_t>(size));
+    return door;
+}
+
+TEST_P(listeners, one_that_was_handed_over_accepts) {
+    if (capabilities().own_world) GTEST_SKIP() << own_world;
+    run([]() -> task<> {
+        endpoint at;
+        descriptor door = listening_socket(at);
+        auto adopted = must(co_await net::adopt_listener(door.release()));
+        for (int i = 0; i < 5; ++i) {
+            auto [accepted, made] = co_await when_all(accept_from(adopted), net::connect(at));
+            auto far = must(std::move(accepted));
+            auto near = must(std::move(made));
+            must(co_await near.send("x"));
+            EXPECT_EQ(co_await receive_exactly(far, 1), "x");
+        }
+        EXPECT_EQ(must(co_await adopted.local_endpoint()), at);
+        must(co_await adopted.close());
+        const auto refused = co_await net::connect(at);
+        EXPECT_TRUE(is_error(refused, std::errc::connection_refused));
+    });
+}
+
+TEST_P(listeners, what_does_not_listen_is_not_adopted) {
+    if (capabilities().own_world) GTEST_SKIP() << own_world;
+    run([]() -> task<> {
+        const auto none = co_await net::adopt_listener(-1);
+        EXPECT_TRUE(is_error(none, std::errc::bad_file_descriptor));
+        const descriptor file(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+        const auto no_socket = co_await net::adopt_listener(file.get());
+        EXPECT_TRUE(is_error(no_socket, std::errc::not_a_socket));
+        const descriptor silent(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        const auto does_not_listen = co_await net::adopt_listener(silent.get());
+        EXPECT_TRUE(is_error(does_not_listen, std::errc::invalid_argument));
+    });
+}
+
+// Whoever is woken finds that another was faster, and is not stopped by it.
+TEST_P(listeners, loops_share_one_and_no_connection_is_stranded) {
+    if (capabilities().own_world) GTEST_SKIP() << own_world;
+    constexpr int loops = 3;
+    constexpr int count = 60;
+    for (const bool exclusive : {false, true}) {
+        endpoint at;
+        const descriptor door = listening_socket(at);
+        std::atomic<int> served = 0;
+        const auto serve = [&](int copy) {
+            loop_options wanted = options();
+            wanted.bounds.exclusive_accept = exclusive;
+            const auto l = make_loop(wanted);
+            if (l == nullptr) return;
+            l->run([&]() -> task<> {
+                auto listening = must(co_await net::adopt_listener(copy));
+                while (served < count) {
+                    auto next = co_await with_timeout(20ms, listening.accept());
+                    if (!next) continue;
+                    ++served;
+                    must(co_await next->send("hello"));
+                }
+            }());
+        };
+        std::vector<std::thread> threads;
+        for (int i = 0; i < loops; ++i) threads.emplace_back(serve, ::fcntl(door.get(), F_DUPFD_CLOEXEC, 0));
+        run([&]() -> task<> {
+            for (int i = 0; i < count; ++i) {
+                auto near = must(co_await net::connect(at));
+                if (i % 10 == 0) co_await turns(3);  // otherwise one comes upon the other's heels
+                EXPECT_EQ(co_await receive_to_end(near), "hello");
+            }
+        });
+        for (std::thread& thread : threads) thread.join();
+        EXPECT_EQ(served, count);
+    }
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include "op/call.hpp"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +14,15 @@
 #include <utility>
 
 namespace penstock::detail {
+namespace {
+
+bool speaks_tcp(int fd) noexcept {
+    int protocol = 0;
+    ::socklen_t size = sizeof protocol;
+    return ::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 && protocol == IPPROTO_TCP;
+}
+
+}  // namespace
 
 readiness_backend::readiness_backend(const backend_environment& environment)
     : buffers_(environment.buffers),
@@ -281,7 +292,8 @@ void readiness_backend::opened(std::int32_t fd, descriptor_state& state, const o
         case op_kind::adopt: {
             struct ::stat status{};
             state.shared = true;
-            state.asks_each_time = true;
+            state.asks_each_time = !static_cast<const adopt_op&>(by).listening;
+            state.short_means_empty = static_cast<const adopt_op&>(by).listening && speaks_tcp(fd);
             const int mode = ::fcntl(fd, F_GETFL) & O_ACCMODE;
             state.no_reads = mode == O_WRONLY;
             state.no_writes = mode == O_RDONLY;
