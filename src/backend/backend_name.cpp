@@ -1,6 +1,7 @@
 #include "backend/backend_name.hpp"
 
 #include <array>
+#include <charconv>
 #include <string>
 #include <utility>
 
@@ -68,6 +69,17 @@ std::expected<void, setup_error> note_words(const mechanism& m, std::string_view
     return {};
 }
 
+std::expected<void, setup_error> note_seed(const mechanism& m, std::string_view word, backend_options& options) {
+    std::uint64_t seed = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), seed);
+    if (error != std::errc() || end != word.data() + word.size()) {
+        return std::unexpected(wrong("backend " + std::string(m.name) + " takes a number as its seed, as in " +
+                                     std::string(m.name) + ":7; " + quoted(word) + " is none"));
+    }
+    options.seed = seed;
+    return {};
+}
+
 std::expected<void, setup_error> note_files(const mechanism& m, std::string_view word, backend_options& options) {
     const auto* const known = find_word(files_words, word);
     if (known == nullptr) {
@@ -91,7 +103,8 @@ std::expected<const mechanism*, setup_error> parse_backend_name(std::string_view
     for (const mechanism& m : all) {
         if (m.name != name.substr(0, colon)) continue;
         if (colon != plus) {
-            auto noted = note_words(m, name.substr(colon + 1, plus - colon - 1), options);
+            const std::string_view said = name.substr(colon + 1, plus - colon - 1);
+            auto noted = m.seeded ? note_seed(m, said, options) : note_words(m, said, options);
             if (!noted) return std::unexpected(std::move(noted.error()));
         }
         if (plus != name.size()) {

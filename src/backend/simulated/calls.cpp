@@ -181,9 +181,9 @@ std::int32_t simulated_backend::pipe(pipe_op& op) {
     if (const std::int32_t r = world_->refuses_another(); r < 0) return r;
     const auto through = std::make_shared<channel>(*world_, pipe_capacity);
     op.read_end = {world_->open(std::make_shared<pipe_end>(*world_, through, false))};
-    if (world_->handles().full()) {
+    if (const std::int32_t r = world_->refuses_another(); r < 0) {
         world_->handles().remove(op.read_end)->close();
-        return world_->refuses_another();
+        return r;
     }
     op.write_end = {world_->open(std::make_shared<pipe_end>(*world_, through, true))};
     return 0;
