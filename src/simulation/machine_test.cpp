@@ -1,8 +1,6 @@
 // The simulated machine besides sockets: files, signals, jobs, events, bounds; and a loop that has one to itself.
 #include "support/traffic.hpp"
 #include <penstock/penstock.hpp>
-#include <penstock/run_blocking.hpp>
-#include <penstock/signals.hpp>
 #include <penstock/simulation.hpp>
 
 #include <gtest/gtest.h>

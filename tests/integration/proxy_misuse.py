@@ -76,6 +76,7 @@ def backends():
     port = free_port()
     refused([*listen(port), *TO, "--backend", "kqueue9"], "kqueue9", port=port)
     refused([*listen(port), *TO, "--backend", ""], "backend", port=port)
+    refused([*listen(port), *TO, "--backend", "simulated"], "simulated", "in memory", port=port)
 
 
 def port_taken(workers):

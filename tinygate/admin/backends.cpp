@@ -19,8 +19,9 @@ void pad(std::string& text, std::size_t to) { text.resize(std::max(text.size(), 
 std::string rule(std::size_t columns) { return std::string(kind_width + columns * cell_width, '-') + "\n"; }
 
 // `offloaded*` where a cancel takes effect at completion only.
-std::string cell(const capability& c) {
-    std::string text(to_string(c.support));
+std::string cell(const capability& c, bool own_world) {
+    const bool in_memory = own_world && c.support != support::unsupported;
+    std::string text(in_memory ? "in-memory" : to_string(c.support));
     if (c.support != support::unsupported && c.cancellation == cancellation::at_completion) text += '*';
     return text;
 }
@@ -53,7 +54,7 @@ std::string describe_backends() {
         for (std::size_t i = 0; i < working.size(); ++i) {
             const capability& c = working[i]->capabilities[kind];
             pad(line, kind_width + i * cell_width);
-            line += cell(c);
+            line += cell(c, working[i]->capabilities.own_world);
             if (!c.why.empty()) {
                 notes.push_back("  " + working[i]->name + ", " + std::string(to_string(kind)) + ": " +
                                 std::string(c.why));
@@ -63,7 +64,7 @@ std::string describe_backends() {
     }
     text +=
         "\nnative: by the mechanism or a call that can't block; emulated: polled, then called; offloaded: on a thread\n"
-        "of a bounded pool. * a cancelled one ends when the kernel is done with it.\n";
+        "of a bounded pool; in-memory: none of it is real. * a cancelled one ends when the kernel is done with it.\n";
     for (const std::string& note : notes) text += note + "\n";
     return text;
 }

@@ -88,6 +88,11 @@ std::expected<void, setup_error> run_gate(const options& asked) {
                                    .loop = {.backend = asked.backend, .bounds = {.max_threads = most_threads}},
                                    .signals = {SIGTERM, SIGINT}});
     if (!engine) return std::unexpected(std::move(engine.error()));
+    if ((*engine)->loop(0).explain().capabilities.own_world) {
+        return std::unexpected(setup_error{
+            std::make_error_code(std::errc::invalid_argument),
+            "--backend " + asked.backend + ": its network is in memory, where nobody could connect; take another"});
+    }
     const loops_of loops(**engine);
     options fitted = asked;
     fitted.bounds = fitting(asked.bounds, descriptors / loops.all().size());
