@@ -10,7 +10,7 @@
 namespace penstock::detail {
 namespace {
 
-constexpr std::size_t pipe_capacity = 64 * 1024;
+constexpr std::size_t pipe_capacity = 65536;
 constexpr std::size_t short_piece = 8;
 
 }  // namespace
