@@ -22,8 +22,8 @@ constexpr short failures = POLLERR | POLLHUP | POLLNVAL;
 constexpr ::timespec at_once{};
 
 // The array holds what somebody waits for and nothing else: each entry costs time at each wait. A direction that was
-// told of leaves its entry, and an entry that is left with none leaves the array, so that what nobody wants cannot
-// end the next wait at once. The adaptor asks again.
+// told of leaves its entry, and the adaptor asks again. An entry that is then left with none leaves the array before
+// the next wait, which it would end at once by a hang-up that nobody wants.
 class poll_backend final : public readiness_backend {
   public:
     poll_backend(const backend_environment& environment, waker wake)
@@ -58,15 +58,18 @@ class poll_backend final : public readiness_backend {
     }
 
     void collect(time_point now, time_point deadline) noexcept override {
+        remove_unwanted();
         ++enters_;
         int left = ask(wait_time(now, deadline));
-        // From the end, since an entry that is removed is replaced by the last one.
-        for (std::size_t i = entries_.size(); left > 0 && i-- > 1;) {
+        if (left > 0 && entries_[0].revents != 0) {
+            waker_.clear();
+            --left;
+        }
+        for (std::size_t i = 1; left > 0 && i < entries_.size(); ++i) {
             if (entries_[i].revents == 0) continue;
             --left;
-            dispatch(i);
+            dispatch(entries_[i]);
         }
-        if (left > 0) waker_.clear();
     }
 
   private:
@@ -89,8 +92,16 @@ class poll_backend final : public readiness_backend {
         entries_.pop_back();
     }
 
-    void dispatch(std::size_t at) noexcept {
-        const auto [fd, wanted, told] = entries_[at];
+    void remove_unwanted() noexcept {
+        for (const std::int32_t fd : told_) {
+            const std::uint32_t at = slot(descriptors()[fd]);
+            if (at != 0 && entries_[at].events == 0) remove(at);  // nobody has asked again
+        }
+        told_.clear();
+    }
+
+    void dispatch(::pollfd& entry) noexcept {
+        const auto [fd, wanted, told] = entry;
         descriptor_state& state = descriptors()[fd];
         const readiness what{.readable = (told & (POLLIN | POLLPRI)) != 0,
                              .writable = (told & POLLOUT) != 0,
@@ -98,10 +109,10 @@ class poll_backend final : public readiness_backend {
         short rest = what.hang_up ? short{0} : wanted;
         if (what.readable) rest &= static_cast<short>(~(read_events | POLLPRI));
         if (what.writable) rest &= static_cast<short>(~write_events);
-        entries_[at].events = rest;
+        entry.events = rest;
+        if (rest == 0) told_.push_back(fd);
         if (what.readable) urgent_told(state) = (told & POLLPRI) != 0 ? 1 : 0;
         on_ready(fd, state.generation, what);
-        if (entries_[at].events == 0) remove(at);  // unless somebody asked again
     }
 
     int ask(const wait_time& limit) noexcept {
@@ -126,6 +137,7 @@ class poll_backend final : public readiness_backend {
 
     waker waker_;
     std::vector<::pollfd> entries_;
+    std::vector<std::int32_t> told_;  // whose entries may ask for nothing
 };
 
 }  // namespace
