@@ -24,6 +24,7 @@ enum class file_engine : std::uint8_t {
     automatic,  ///< what the mechanism itself can do, and threads for the rest
     threads,    ///< blocking calls on the loop's worker pool
     posix_aio,  ///< aio(7) of the C library, and threads for what it has not
+    linux_aio,  ///< io_submit(2): O_DIRECT, what is in the page cache, and fsync; threads for the rest
 };
 
 struct backend_options {

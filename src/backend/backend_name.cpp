@@ -27,6 +27,7 @@ struct files_word {
 constexpr std::array files_words{
     files_word{"threads", file_engine::threads},
     files_word{"posix_aio", file_engine::posix_aio},
+    files_word{"linux_aio", file_engine::linux_aio},
 };
 
 setup_error wrong(std::string message) {

@@ -43,7 +43,8 @@ TEST(backend_name, may_say_more) {
 
 TEST(backend_name, may_say_who_does_the_work_on_files) {
     for (const auto& [name, engine] :
-         {std::pair("told+threads", file_engine::threads), std::pair("told:edge+posix_aio", file_engine::posix_aio)}) {
+         {std::pair("told+threads", file_engine::threads), std::pair("told+posix_aio", file_engine::posix_aio),
+          std::pair("told:edge+linux_aio", file_engine::linux_aio)}) {
         backend_options options;
         ASSERT_TRUE(parse_backend_name(name, all, options)) << name;
         EXPECT_EQ(options.files, engine) << name;
@@ -70,7 +71,7 @@ TEST(backend_name, a_mistake_gets_one_line_that_says_what_there_is) {
     EXPECT_EQ(complaint("told:level::edge"), "backend told has no option ''; it has: edge, level, oneshot, exclusive");
     EXPECT_EQ(complaint("plain+threads"), "backend plain does its work on files by itself; say it without +threads");
     EXPECT_EQ(complaint("told+disk"),
-              "nothing called 'disk' does the work on files; choose one of: threads, posix_aio");
+              "nothing called 'disk' does the work on files; choose one of: threads, posix_aio, linux_aio");
     EXPECT_EQ(complaint("diced:x"), "backend diced takes a number as its seed, as in diced:7; 'x' is none");
     EXPECT_EQ(complaint("diced:18446744073709551616"),
               "backend diced takes a number as its seed, as in diced:7; '18446744073709551616' is none");

@@ -11,13 +11,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import tty
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from programs import (  # noqa: E402
-    PATIENCE, PRESET, Cases, Echo, Failure, Skip, check, check_complaint, check_equal, digest, example, run,
+    BACKENDS, PATIENCE, PRESET, Cases, Echo, Failure, Skip, check, check_complaint, check_equal, digest, example, run,
 )
 
 CLIENTS = 100 if PRESET == "release" else 30
@@ -309,8 +310,71 @@ def cat_to_nobody(backend, folder):
     check_complaint(done, 1, "cat: ", "Broken pipe")
 
 
+# --- read-file and aio-test ------------------------------------------------------------------------------------------
+
+FILE_PATHS = ["epoll+threads", "epoll+posix_aio", "epoll+linux_aio", "linux_aio+threads", "linux_aio+posix_aio"]
+
+
+def read_file_sums(backend, folder):
+    data = os.urandom(3_000_001)
+    (folder / "file").write_bytes(data)
+    done = run(example("read-file", folder / "file", backend=backend))
+    said = done.stdout.decode()
+    check_equal((done.returncode, done.stderr), (0, b""), "read-file")
+    check(said.startswith(f"{backend}: reads are "), f"it says who does it: {said!r}")
+    check(f"{len(data)} bytes, sum {sum(data)}, " in said, f"the sum is {sum(data)}, not as in {said!r}")
+
+
+def read_file_refuses(backend, folder):
+    check_complaint(run(example("read-file", folder / "absent", backend=backend)), 1, "read-file: ", "absent", "No such file")
+    check_complaint(run(example("read-file", folder, "indirect", backend=backend)), 2, "read-file: ", "'indirect'")
+
+
+def aio_test_operations(folder):
+    """What the kernel answers is its business; that each request is answered, and with what it moved, is ours."""
+    file = folder / "file"
+    file.write_bytes(bytes(100_000))
+    for operation in ("pread", "preadv", "pwrite", "pwritev"):
+        for options in ([], ["cold"], ["hot"], ["requests=5", "size=1000", "offset=10"]):
+            said = aio_test(operation, file, *options)
+            size, requests = (1000, 5) if len(options) > 1 else (4096, 1)
+            check_equal(said.count(f"res {size}, res2 0"), requests, f"requests of {operation} {options}: {said!r}")
+            check("% of the time was spent in io_submit" in said, f"no verdict: {said!r}")
+    for operation in ("fsync", "fdsync"):
+        check("request 0: res 0, res2 0" in aio_test(operation, file), operation)
+    check_equal(file.stat().st_size, 100_000, "the size of the file")
+    reading, writing = os.pipe()
+    os.write(writing, b"x")
+    check("request 0: res 1, res2 0" in aio_test("poll", f"/dev/fd/{reading}", pass_fds=[reading]), "poll of a pipe")
+    os.close(reading)
+    os.close(writing)
+    check("Invalid argument" in aio_test("noop", file), "noop is refused")
+
+
+def aio_test(*words, **options):
+    done = run(example("aio-test", *words), **options)
+    if b"io_setup" in done.stderr and done.returncode == 1:
+        raise Skip(done.stderr.decode().strip())
+    check_equal((done.returncode, done.stderr), (0, b""), f"aio-test {words}")
+    return done.stdout.decode()
+
+
+def aio_test_shows_who_works(folder):
+    """Reading zeros is no disk's work: all of it is done before io_submit returns."""
+    said = aio_test("pread", "/dev/zero", f"size={64 << 20}")
+    check("it did the work itself" in said, said)
+    check_complaint(run(example("aio-test", "pread", folder / "absent")), 1, "aio-test: ", "absent", "No such file")
+    check_complaint(run(example("aio-test", "read", "/dev/zero")), 2, "aio-test: no operation 'read'", "pread")
+    check_complaint(run(example("aio-test", "pread", "/dev/zero", "size=x")), 2, "aio-test: 'size=x'")
+
+
 def main():
     cases = Cases()
+    cases.run_on_backends(read_file_sums, read_file_refuses, backends=BACKENDS + FILE_PATHS)
+    cases.run_on_backends(copy_sizes, cat_files, backends=FILE_PATHS)
+    with tempfile.TemporaryDirectory() as folder:
+        cases.run("aio-test: operations", aio_test_operations, Path(folder))
+        cases.run("aio-test: who works", aio_test_shows_who_works, Path(folder))
     cases.run_on_backends(
         echo_many_clients,
         echo_unix,

@@ -11,7 +11,7 @@ FAULTS = ["none", "tiny_queues"]  # what the suite is put under; it reads PENSTO
 
 # Who does the work on files, on top of a mechanism that only tells of readiness. The sockets of these are those of the
 # mechanism alone, so only the cases of files run.
-FILE_PATHS = ["epoll+posix_aio", "linux_aio+threads", "linux_aio+posix_aio"]
+FILE_PATHS = ["epoll+linux_aio", "sigio+linux_aio", "epoll+posix_aio", "linux_aio+threads", "linux_aio+posix_aio"]
 FILE_CASES = "*files.*"
 
 Row = tuple[str, str, str]

@@ -1,5 +1,6 @@
 #include "backend/files/file_path.hpp"
 
+#include "backend/files/linux_aio_files.hpp"
 #include "backend/files/posix_aio.hpp"
 
 namespace penstock::detail {
@@ -10,6 +11,7 @@ std::expected<std::unique_ptr<file_path>, setup_error> make_file_path(file_engin
         case file_engine::automatic:
         case file_engine::threads: return nullptr;
         case file_engine::posix_aio: return posix_aio_files::create(environment);
+        case file_engine::linux_aio: return linux_aio_files::create(environment);
     }
     return nullptr;
 }

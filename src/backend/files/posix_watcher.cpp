@@ -1,13 +1,12 @@
 #include "backend/files/posix_watcher.hpp"
 
+#include "backend/files/quiet_thread.hpp"
 #include "base/setup.hpp"
 
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <ctime>
 #include <mutex>
 
@@ -77,12 +76,7 @@ std::expected<std::shared_ptr<posix_watcher>, setup_error> posix_watcher::get() 
 }
 
 posix_watcher::posix_watcher(unique_fd bell) : bell_(std::move(bell)) {
-    ::sigset_t all;
-    ::sigset_t before;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);  // the new thread inherits it
-    thread_ = std::thread([this] { watch(); });
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    thread_ = start_quiet_thread([this] { watch(); });
 }
 
 posix_watcher::~posix_watcher() {

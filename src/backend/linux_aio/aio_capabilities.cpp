@@ -16,14 +16,6 @@ void describe_linux_aio(capability_table& table) noexcept {
     for (const op_kind kind : {op_kind::accept, op_kind::connect, op_kind::splice}) {
         replace(table, kind, {support::emulated, cancellation::prompt, "waits by IOCB_CMD_POLL, then calls"});
     }
-    for (const op_kind kind : {op_kind::read_at, op_kind::write_at}) {
-        replace(table, kind,
-                {support::offloaded, cancellation::at_completion,
-                 "io_submit sleeps on buffered files, so a pool does; O_DIRECT files go through io_submit"});
-    }
-    for (const op_kind kind : {op_kind::open, op_kind::sync, op_kind::status}) {
-        replace(table, kind, {support::offloaded, cancellation::at_completion, "not asynchronous in native AIO"});
-    }
 }
 
 }  // namespace penstock::detail

@@ -17,8 +17,6 @@ class descriptor_notes {
         registered = 1U << 27,  ///< the nested epoll knows it
         calls_only = 1U << 28,  ///< takes no reads or writes through native AIO (terminals, inotify)
         comes_back = 1U << 29,  ///< was read again after a read: the next poll may be armed ahead
-        mode_known = 1U << 30,  ///< direct says whether
-        direct = 1U << 31,      ///< O_DIRECT
     };
 
     explicit descriptor_notes(descriptor_state& state) noexcept : state_(state) {}

@@ -5,7 +5,6 @@
 #include "backend/linux_aio/transfers.hpp"
 #include "op/call.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/uio.h>
 
@@ -38,15 +37,6 @@ bool refuses_aio(std::int32_t result, descriptor_notes notes) noexcept {
     if (notes.has(descriptor_notes::calls_only)) return false;
     notes.set(descriptor_notes::calls_only);
     return true;
-}
-
-bool is_direct(std::int32_t fd, descriptor_notes notes) noexcept {
-    if (!notes.has(descriptor_notes::mode_known)) {
-        const int flags = ::fcntl(fd, F_GETFL);
-        if (flags >= 0 && (flags & O_DIRECT) != 0) notes.set(descriptor_notes::direct);
-        notes.set(descriptor_notes::mode_known);
-    }
-    return notes.has(descriptor_notes::direct);
 }
 
 }  // namespace
@@ -201,7 +191,7 @@ void linux_aio_backend::transfer_ended(operation& op, std::int32_t result) noexc
     switch (waits_on(op)) {
         case wait_side::read: received(as<receive_op>(op), result); return;
         case wait_side::write: sent(as<send_op>(op), result); return;
-        case wait_side::file:
+        case wait_side::file: file_ended(op, result); return;
         case wait_side::none: settle(op, result); return;
     }
 }
@@ -227,16 +217,28 @@ void linux_aio_backend::sent(send_op& op, std::int32_t result) noexcept {
 
 // --- Files ----------------------------------------------------------------------------------------------------------
 
+std::expected<void, setup_error> linux_aio_backend::set_up_files(const backend_environment& environment) {
+    const file_engine wanted = environment.options.files;
+    files_by_itself_ = wanted == file_engine::automatic || wanted == file_engine::linux_aio;
+    if (!files_by_itself_) return readiness_backend::set_up_files(environment, waker_.fd());
+    file_blocks::describe(mutable_capabilities());
+    return {};
+}
+
 submitted linux_aio_backend::submit_file(operation& op) noexcept {
-    const bool transfer = op.kind == op_kind::read_at || op.kind == op_kind::write_at;
-    // io_submit itself does the work of a buffered file and sleeps on the disk; a worker does so at no loop's cost.
-    if (!transfer || !files_by_itself_) return readiness_backend::submit_file(op);
-    const std::int32_t fd = as<read_at_op>(op).target.id;
-    if (!is_direct(fd, descriptor_notes(descriptors()[fd]))) return readiness_backend::submit_file(op);
+    if (!files_by_itself_ || !file_blocks_.takes(op)) return readiness_backend::submit_file(op);
     if (!batch_has_room()) return submitted::busy;
     op.scratch = {};
-    describe_file_transfer(batch_.append(), as<read_at_op>(op));
+    ::iocb& block = batch_.append();
+    file_blocks_.describe(block, op);
+    block.aio_data = completion_tag::of(op);
     return submitted::queued;
+}
+
+void linux_aio_backend::file_ended(operation& op, std::int32_t result) noexcept {
+    if (const auto final = file_blocks_.outcome(op, result)) return settle(op, *final);
+    if (op.cancel_requested) return settle(op, -ECANCELED);
+    hand_to_pool(op);
 }
 
 }  // namespace penstock::detail

@@ -7,6 +7,7 @@
 #include "backend/linux_aio/signal_watch.hpp"
 #include "backend/native_aio/aio_batch.hpp"
 #include "backend/native_aio/aio_ring.hpp"
+#include "backend/native_aio/file_blocks.hpp"
 #include "backend/readiness/readiness.hpp"
 #include "backend/waker.hpp"
 #include "base/wait_time.hpp"
@@ -26,10 +27,7 @@ class linux_aio_backend final : public readiness_backend {
     /// Arms what the backend waits for on its own account, which proves that this kernel can poll. \return 0 or -errno
     std::int32_t start() noexcept;
     /// Part of setting it up, as start() is.
-    std::expected<void, setup_error> set_up_files(const backend_environment& environment) {
-        files_by_itself_ = environment.options.files == file_engine::automatic;
-        return readiness_backend::set_up_files(environment, waker_.fd());
-    }
+    std::expected<void, setup_error> set_up_files(const backend_environment& environment);
     /// For tests of the path that asks the kernel for completions.
     void stop_reading_in_user_space() noexcept { ring_.stop_reading_in_user_space(); }
 
@@ -72,6 +70,7 @@ class linux_aio_backend final : public readiness_backend {
     void transfer_ended(operation& op, std::int32_t result) noexcept;
     void received(receive_op& op, std::int32_t result) noexcept;
     void sent(send_op& op, std::int32_t result) noexcept;
+    void file_ended(operation& op, std::int32_t result) noexcept;
 
     nested_epoll nested_;
     signal_watch signals_;
@@ -79,6 +78,7 @@ class linux_aio_backend final : public readiness_backend {
     std::uint64_t wake_count_ = 0;  // where the kernel puts what it reads from the waker
     bool woken_ = false;
     bool files_by_itself_ = true;
+    file_blocks file_blocks_;
     std::uint64_t slot_waits_ = 0;
     poll_slots polls_;
     std::uint32_t waker_slot_;

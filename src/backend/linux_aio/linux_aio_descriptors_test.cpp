@@ -6,8 +6,10 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
+#include <thread>
 #include <vector>
 
 namespace penstock::detail {
@@ -282,8 +284,27 @@ class direct_test : public linux_aio_test {
     memory b;
 };
 
+/// A job that keeps a worker until it is let go.
+struct obstacle : job {
+    obstacle() {
+        name = "obstacle";
+        run = [](job& self) noexcept {
+            auto& here = static_cast<obstacle&>(self);
+            here.may_end.wait(false);
+            here.ended.store(true);
+        };
+    }
+    void let_go() {
+        may_end.store(true);
+        may_end.notify_all();
+        while (!ended.load()) std::this_thread::yield();
+    }
+    std::atomic<bool> may_end{false};
+    std::atomic<bool> ended{false};
+};
+
+// A write may need a thread (this one fills a hole); a read of what is there does not.
 TEST_F(direct_test, vectored_transfers_go_through_io_submit_and_not_through_workers) {
-    const unsigned threads = workers.statistics().threads;  // opening took one
     std::memset(a.bytes, 'a', 2 * block);
     std::memset(b.bytes, 'b', block);
     const std::array<io_slice, 2> from{io_slice(a.bytes, 2 * block), io_slice(b.bytes, block)};
@@ -293,13 +314,15 @@ TEST_F(direct_test, vectored_transfers_go_through_io_submit_and_not_through_work
     EXPECT_EQ(finish(write), 3 * block);
     std::memset(a.bytes, 0, 4 * block);
     std::memset(b.bytes, 0, 4 * block);
+    std::array<obstacle, 2> every_worker;
+    for (obstacle& each : every_worker) ASSERT_TRUE(workers.submit(each));
     const std::array<io_slice, 2> into{io_slice(b.bytes, block), io_slice(a.bytes, 2 * block)};
     read_at_op read(direct, into.data(), 2, block);
     EXPECT_EQ(perform(read), 3 * block);
+    for (obstacle& each : every_worker) each.let_go();
     EXPECT_EQ(b.bytes[0], 'a');
     EXPECT_EQ(a.bytes[block - 1], 'a');
     EXPECT_EQ(a.bytes[block], 'b');
-    EXPECT_EQ(workers.statistics().threads, threads);
 }
 
 // What counts as misaligned is the file system's and the device's business.
@@ -340,18 +363,35 @@ TEST_F(direct_test, a_cancel_waits_for_the_disk) {
 }
 
 // A number that meant a direct file must not keep that for what it means next.
-TEST_F(direct_test, buffered_files_go_to_workers) {
+TEST_F(direct_test, a_buffered_file_is_read_without_waiting_or_by_a_worker) {
     const io_slice slice(a.bytes, block);
     read_at_op first(direct, &slice, 1, 0);
     EXPECT_EQ(perform(first), static_cast<std::int32_t>(block));
     close(direct);
     open_op open(file.path.c_str(), {.read = true});
     ASSERT_EQ(perform(open), direct.id);
+    ASSERT_EQ(::posix_fadvise(direct.id, 0, 0, POSIX_FADV_DONTNEED), 0);
     const io_slice odd(a.bytes + 1, 100);
     read_at_op op(direct, &odd, 1, 3);
+    EXPECT_EQ(perform(op), 100) << "not in the page cache";
+    EXPECT_EQ(perform(op), 100) << "in the page cache";
+    read_at_op to_the_end(direct, &slice, 1, 64 * block - 10);
+    EXPECT_EQ(perform(to_the_end), 10);
+}
+
+TEST_F(direct_test, syncs_go_through_io_submit_and_not_through_workers) {
+    for (const bool only_data : {false, true}) {
+        sync_op op(direct, only_data);
+        ASSERT_EQ(submit(op), submitted::queued);
+        EXPECT_EQ(target->statistics().offloaded, 0U);
+        EXPECT_EQ(finish(op), 0);
+    }
+    options.files = file_engine::threads;
+    create();
+    sync_op op(direct, false);
     ASSERT_EQ(submit(op), submitted::queued);
     EXPECT_EQ(target->statistics().offloaded, 1U);
-    EXPECT_EQ(finish(op), 100);
+    EXPECT_EQ(finish(op), 0);
 }
 
 }  // namespace

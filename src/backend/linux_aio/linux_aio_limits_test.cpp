@@ -167,12 +167,16 @@ TEST_F(linux_aio_test, it_says_honestly_what_it_does_itself) {
     const capability_table& table = target->capabilities();
     EXPECT_EQ(table[op_kind::send].support, support::native);
     EXPECT_EQ(table[op_kind::accept].support, support::emulated);
-    EXPECT_EQ(table[op_kind::read_at].support, support::offloaded);
-    EXPECT_FALSE(table[op_kind::read_at].why.empty());
+    EXPECT_EQ(table[op_kind::read_at].support, support::native);
+    EXPECT_EQ(table[op_kind::sync].cancellation, cancellation::at_completion);
+    EXPECT_EQ(table[op_kind::status].support, support::offloaded);
     EXPECT_EQ(table[op_kind::receive].support, support::unsupported);
     const pair p;
     receive_op denied({p.far.get()});
     EXPECT_EQ(perform(denied), -EOPNOTSUPP);
+    options.files = file_engine::threads;
+    create();
+    EXPECT_EQ(target->capabilities()[op_kind::read_at].support, support::offloaded);
 }
 
 }  // namespace

@@ -139,6 +139,7 @@ void linux_aio_backend::drop_slot(descriptor_state& state, direction side) noexc
 
 void linux_aio_backend::unwatch(std::int32_t fd, descriptor_state& state) noexcept {
     descriptor_notes notes(state);
+    file_blocks_.closed(fd);
     if (!signals_.empty()) signals_.remove(fd);
     // Closing the last descriptor ends an epoll registration by itself. A shared one may live on elsewhere.
     if (notes.has(descriptor_notes::registered) && state.shared) nested_.forget(fd);

@@ -41,10 +41,4 @@ std::size_t describe_send(::iocb& block, send_op& op, int flags) noexcept {
     return offered;
 }
 
-void describe_file_transfer(::iocb& block, read_at_op& op) noexcept {
-    const bool reads = op.kind == op_kind::read_at;
-    describe(block, op, op.target, reads ? IOCB_CMD_PREADV : IOCB_CMD_PWRITEV, op.slices, op.count);
-    block.aio_offset = static_cast<std::int64_t>(op.offset);
-}
-
 }  // namespace penstock::detail

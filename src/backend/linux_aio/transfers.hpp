@@ -1,4 +1,4 @@
-// Operations as control blocks of native AIO.
+// Operations on streams as control blocks of native AIO.
 #pragma once
 
 #include <penstock/operation.hpp>
@@ -15,8 +15,5 @@ void describe_receive(::iocb& block, receive_op& op, std::byte* memory, std::uin
 
 /// The next piece of a send or write that has something left. \return how many bytes it offers to the kernel.
 std::size_t describe_send(::iocb& block, send_op& op, int flags) noexcept;
-
-/// A read or write at an offset; the caller's slices stay until the completion, so they are not copied.
-void describe_file_transfer(::iocb& block, read_at_op& op) noexcept;
 
 }  // namespace penstock::detail

@@ -38,6 +38,11 @@ class aio_ring {
     /// Asks for the end of a poll; its completion still comes, with result 0 or what it found.
     void cancel(::iocb& poll) noexcept;
 
+    /// Whether reap() would deliver something; false where only a system call could tell.
+    bool anything_to_reap() const noexcept {
+        return ring_ != nullptr && std::atomic_ref(ring_->tail).load(std::memory_order_relaxed) != ring_->head;
+    }
+
     /// Delivers the completions that are there. No system call if the ring can be read.
     template <class Deliver>
     std::uint32_t reap(Deliver deliver) noexcept {

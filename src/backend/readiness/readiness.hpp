@@ -74,6 +74,8 @@ class readiness_backend : public backend {
     void not_pollable(std::int32_t fd, direction side) noexcept;
     /// The outcome of an attempt that had joined a batch, or of a file operation of the mechanism's own.
     void settle(operation& op, std::int32_t outcome) noexcept;
+    /// A file operation of the mechanism's own that turned out to need a thread.
+    void hand_to_pool(operation& op) noexcept { offload_->take_over(op); }
     /// The plain call, with a buffer from the pool where one is needed.
     std::int32_t call_now(operation& op) noexcept;
 
