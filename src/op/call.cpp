@@ -8,7 +8,9 @@ namespace penstock::detail {
 
 std::int32_t outcome(long returned) noexcept { return returned >= 0 ? static_cast<std::int32_t>(returned) : -errno; }
 
-std::int32_t call(operation& op, call_mode mode) noexcept {
+namespace {
+
+std::int32_t call_once(operation& op, call_mode mode) noexcept {
     switch (op.kind) {
         case op_kind::nop: return 0;
         case op_kind::socket: return call_socket(as<socket_op>(op), mode);
@@ -35,6 +37,16 @@ std::int32_t call(operation& op, call_mode mode) noexcept {
         case op_kind::read: break;
     }
     return -EOPNOTSUPP;
+}
+
+}  // namespace
+
+std::int32_t call(operation& op, call_mode mode) noexcept {
+    for (;;) {
+        const std::int32_t r = call_once(op, mode);
+        // What does not wait can be made again at once; a connect that was interrupted goes on by itself.
+        if (r != -EINTR || mode == call_mode::blocking || op.kind == op_kind::connect) return r;
+    }
 }
 
 }  // namespace penstock::detail

@@ -11,7 +11,7 @@ namespace penstock::detail {
 
 /// Whether the caller can afford to sleep in the kernel.
 enum class call_mode : std::uint8_t {
-    no_wait,   ///< the loop's thread: what would block answers -EAGAIN
+    no_wait,   ///< the loop's thread: what would block answers -EAGAIN; no signal ends the call
     blocking,  ///< a thread of a pool: sleeps; answers -EINTR when a signal ends the call
 };
 

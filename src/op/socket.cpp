@@ -41,7 +41,9 @@ int kernel_side(shutdown_side side) noexcept {
 // Asked first because a listener of the blocking model would sleep.
 bool has_pending(handle listener) noexcept {
     ::pollfd entry{.fd = listener.id, .events = POLLIN, .revents = 0};
-    return ::poll(&entry, 1, 0) == 1;
+    std::int32_t r = -EINTR;
+    while (r == -EINTR) r = outcome(::poll(&entry, 1, 0));  // "none pending" ends a drain, so it must be true
+    return r == 1;
 }
 
 struct option_name {

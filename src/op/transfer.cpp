@@ -26,7 +26,9 @@ bool refuses_nowait(std::int32_t r) noexcept { return r == -EOPNOTSUPP || r == -
 
 bool is_ready(int fd, short events) noexcept {
     ::pollfd ready{.fd = fd, .events = events, .revents = 0};
-    return ::poll(&ready, 1, 0) != 0;  // an error is for the call that follows to name
+    std::int32_t r = -EINTR;
+    while (r == -EINTR) r = outcome(::poll(&ready, 1, 0));  // or the call that follows would sleep
+    return r != 0;                                          // an error is for the call that follows to name
 }
 
 std::int32_t read_without_waiting(int fd, void* memory, std::size_t size) noexcept {
@@ -73,6 +75,12 @@ std::int32_t write_once(const send_op& op, call_mode mode) noexcept {
     return outcome(::writev(op.target.id, left.data, static_cast<int>(left.count)));
 }
 
+std::int32_t receive_once(const receive_op& op, void* memory, std::size_t size, bool wait) noexcept {
+    const int fd = op.source.id;
+    if (op.kind == op_kind::receive) return outcome(::recv(fd, memory, size, wait ? 0 : MSG_DONTWAIT));
+    return wait ? outcome(::read(fd, memory, size)) : read_without_waiting(fd, memory, size);
+}
+
 template <class Once>
 std::int32_t until_all_taken(send_op& op, call_mode mode, Once once) noexcept {
     while (op.first < op.count) {
@@ -113,10 +121,10 @@ slice_view remaining(const send_op& op, ::iovec (&copies)[most_copied_slices]) n
 }
 
 std::int32_t call_receive(const receive_op& op, void* memory, std::size_t size, call_mode mode) noexcept {
-    const int fd = op.source.id;
-    const bool wait = mode == call_mode::blocking;
-    if (op.kind == op_kind::receive) return outcome(::recv(fd, memory, size, wait ? 0 : MSG_DONTWAIT));
-    return wait ? outcome(::read(fd, memory, size)) : read_without_waiting(fd, memory, size);
+    for (;;) {
+        const std::int32_t r = receive_once(op, memory, size, mode == call_mode::blocking);
+        if (r != -EINTR || mode == call_mode::blocking) return r;
+    }
 }
 
 void deliver(receive_op& op, buffer_pool& pool, std::uint16_t buffer, std::int32_t result) noexcept {

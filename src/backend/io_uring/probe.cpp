@@ -8,10 +8,19 @@
 namespace penstock::detail {
 namespace {
 
+// How often it is entered until there is an answer. The kernel may have no memory for a request just now, or a signal
+// may come; an entry that is left behind would be answered later, as if it were an operation's.
+constexpr int most_tries = 1000;
+
+bool is_passing(int error) noexcept { return error == -EINTR || error == -EAGAIN || error == -EBUSY; }
+
 int outcome_of(ring& r) noexcept {
-    const int entered = r.enter(1, nullptr);
-    if (entered < 0) return entered;
-    int result = -EINVAL;
+    int entered = 0;
+    for (int i = 0; i < most_tries && !r.has_completions(); ++i) {
+        entered = r.enter(1, nullptr);
+        if (entered < 0 && !is_passing(entered)) return entered;
+    }
+    int result = entered < 0 ? entered : -EINVAL;
     r.reap([&](const ::io_uring_cqe& cqe) noexcept { result = cqe.res; });
     return result;
 }

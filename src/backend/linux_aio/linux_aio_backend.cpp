@@ -59,7 +59,8 @@ linux_aio_backend::~linux_aio_backend() { end_offload(); }
 std::int32_t linux_aio_backend::start() noexcept {
     arm_always(polls_[waker_slot_]);
     arm_always(polls_[nested_slot_]);
-    return batch_.submit(ring_);
+    const std::int32_t r = batch_.submit(ring_);
+    return r == -EAGAIN ? 0 : r;  // no slots just now: the first wait() offers them again
 }
 
 backend_statistics linux_aio_backend::statistics() const noexcept {

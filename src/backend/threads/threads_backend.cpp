@@ -56,7 +56,9 @@ submitted threads_backend::submit(operation& op) noexcept {
 }
 
 submitted threads_backend::submit_immediate(operation& op) noexcept {
-    op.result = wants_interrupt_signal(op) ? -EINVAL : call(op, call_mode::blocking);
+    do {
+        op.result = wants_interrupt_signal(op) ? -EINVAL : call(op, call_mode::blocking);
+    } while (op.result == -EINTR);  // nobody cancels what is done here and now
     return submitted::completed;
 }
 
