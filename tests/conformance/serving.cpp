@@ -21,9 +21,12 @@ task<net::after> answer(net::stream& peer) {
     co_return net::after::idle;
 }
 
+thread_local constinit int slow_answers = 0;  // begun
+
 /// Answers after a while, unless it is cancelled meanwhile.
 task<net::after> answer_slowly(net::stream& peer) {
     const lease question = must(co_await peer.receive());
+    ++slow_answers;
     if (!co_await sleep_for(100ms)) co_return net::after::close;
     must(co_await peer.send(question.bytes()));
     co_return net::after::close;
@@ -100,6 +103,7 @@ TEST_P(serving, at_the_connection_limit_accepting_pauses_until_one_closes) {
 }
 
 TEST_P(serving, sessions_under_way_end_within_the_drain_limit) {
+    slow_answers = 0;
     run([]() -> task<> {
         std::vector<net::stream> clients;
         co_await serve_while({.drain_limit = 1min}, answer_slowly, [&](endpoint where) -> task<> {
@@ -107,7 +111,7 @@ TEST_P(serving, sessions_under_way_end_within_the_drain_limit) {
                 clients.push_back(must(co_await net::connect(where)));
                 must(co_await clients.back().send("hello"));
             }
-            co_await sleep_for(20ms);  // serving ends now, with five answers owed
+            co_await until([] { return slow_answers == 5; });  // serving ends now, with five answers owed
         });
         for (net::stream& c : clients) EXPECT_EQ(co_await receive_exactly(c, 5), "hello");
         EXPECT_EQ(current_loop->statistics().drains_cut, 0U);
@@ -115,6 +119,7 @@ TEST_P(serving, sessions_under_way_end_within_the_drain_limit) {
 }
 
 TEST_P(serving, sessions_beyond_the_drain_limit_are_cancelled) {
+    slow_answers = 0;
     run([]() -> task<> {
         std::vector<net::stream> clients;
         co_await serve_while({.drain_limit = 10ms}, answer_slowly, [&](endpoint where) -> task<> {
@@ -122,7 +127,7 @@ TEST_P(serving, sessions_beyond_the_drain_limit_are_cancelled) {
                 clients.push_back(must(co_await net::connect(where)));
                 must(co_await clients.back().send("hello"));
             }
-            co_await sleep_for(20ms);
+            co_await until([] { return slow_answers == 5; });
         });
         for (net::stream& c : clients) EXPECT_EQ(co_await receive_to_end(c), "");
         EXPECT_EQ(current_loop->statistics().drains_cut, 5U);

@@ -1,5 +1,6 @@
 // Streams: connecting, sending, receiving and ending, over TCP and Unix sockets.
 #include "support/on_backend.hpp"
+#include "support/silent_port.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <sys/socket.h>
@@ -74,10 +75,8 @@ TEST_P(streams, know_both_names) {
 
 TEST_P(streams, a_refused_connection_says_so) {
     run([]() -> task<> {
-        auto door = must(co_await net::listen(endpoint::loopback(0)));
-        const endpoint at = must(co_await door.local_endpoint());
-        must(co_await door.close());
-        const auto tcp = co_await net::connect(at);
+        const silent_port nobody;
+        const auto tcp = co_await net::connect(nobody.at());
         EXPECT_TRUE(is_error(tcp, std::errc::connection_refused));
         const auto local = co_await net::connect(endpoint::parse("unix:@penstock-nobody-listens-here").value());
         EXPECT_TRUE(is_error(local, std::errc::connection_refused));
