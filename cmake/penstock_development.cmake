@@ -29,10 +29,17 @@ if(PENSTOCK_SANITIZE)
     PENSTOCK_SYMBOLIZER="$<IF:$<BOOL:${PENSTOCK_SYMBOLIZER}>,${PENSTOCK_SYMBOLIZER},>")
 endif()
 
-# Every program of the repository is added through this one, so that none forgets the options above.
+# penstock_program(TARGET FOLDER [LIBRARY target] source...)
+#
+# Every program of the repository is added through this one, so that none forgets the options above. LIBRARY is what it
+# links instead of the library.
 function(penstock_program TARGET FOLDER)
-  add_executable(${TARGET} ${ARGN})
-  target_link_libraries(${TARGET} PRIVATE penstock::penstock)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "LIBRARY" "")
+  if(NOT arg_LIBRARY)
+    set(arg_LIBRARY penstock::penstock)
+  endif()
+  add_executable(${TARGET} ${arg_UNPARSED_ARGUMENTS})
+  target_link_libraries(${TARGET} PRIVATE ${arg_LIBRARY})
   if(TARGET penstock_sanitizer_options)
     target_link_libraries(${TARGET} PRIVATE penstock_sanitizer_options)
   endif()

@@ -24,13 +24,15 @@ task<net::after> answer(net::stream& peer) {
 thread_local constinit int slow_answers = 0;  // begun
 
 /// Answers after a while, unless it is cancelled meanwhile.
-task<net::after> answer_slowly(net::stream& peer) {
+task<net::after> answer_after(duration pause, net::stream& peer) {
     const lease question = must(co_await peer.receive());
     ++slow_answers;
-    if (!co_await sleep_for(100ms)) co_return net::after::close;
+    if (!co_await sleep_for(pause)) co_return net::after::close;
     must(co_await peer.send(question.bytes()));
     co_return net::after::close;
 }
+task<net::after> answer_slowly(net::stream& peer) { return answer_after(100ms, peer); }
+task<net::after> answer_too_late(net::stream& peer) { return answer_after(long_time, peer); }
 
 /// Serves with `handler` while `clients(where)`, a task, runs.
 template <class Handler, class Clients>
@@ -122,7 +124,7 @@ TEST_P(serving, sessions_beyond_the_drain_limit_are_cancelled) {
     slow_answers = 0;
     run([]() -> task<> {
         std::vector<net::stream> clients;
-        co_await serve_while({.drain_limit = 10ms}, answer_slowly, [&](endpoint where) -> task<> {
+        co_await serve_while({.drain_limit = 10ms}, answer_too_late, [&](endpoint where) -> task<> {
             for (int i = 0; i < 5; ++i) {
                 clients.push_back(must(co_await net::connect(where)));
                 must(co_await clients.back().send("hello"));

@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 from benchlib.processes import BenchError, Load, SystemCallCount  # noqa: E402
 from programs import (  # noqa: E402
-    BACKENDS, BIN, EXAMPLES, PATIENCE, PRESET, Cases, Failure, Running, Skip, check, check_complaint, check_equal, digest,
-    example, run, why_not,
+    BACKENDS, BIN, EXAMPLES, PATIENCE, PRESET, Cases, Failure, Running, Skip, check, check_complaint, check_equal, chosen,
+    digest, example, run, why_not,
 )
 
 FORMS = ["forwarder-calls", "forwarder-io-submit", "forwarder-io-uring"]
@@ -306,7 +306,7 @@ def main():
     for form in FORMS:
         for case in each:
             cases.run(f"{form}: {case.__name__}", case, form, None)
-    for backend in BACKENDS:
+    for backend in chosen(BACKENDS):
         if reason := why_not(backend):
             print(f"skip  {backend}: {reason}", flush=True)
             continue

@@ -1,5 +1,7 @@
 #include "support/on_backend.hpp"
 
+#include "support/faults.hpp"
+
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -11,6 +13,8 @@
 
 namespace penstock::testing {
 namespace {
+
+constexpr std::uint16_t few_buffers = 8;  // as many as two streams may hold
 
 std::string_view from_environment(const char* name) {
     const char* const value = std::getenv(name);
@@ -39,18 +43,19 @@ const finding& find_backend(const std::string& name) {
     return at != found.end() ? at->second : found.emplace(name, try_backend(name)).first->second;
 }
 
-bool has_fault(std::string_view name) { return from_environment("PENSTOCK_TEST_FAULT") == name; }
+constinit fault_point pool_exhausted("an empty buffer pool", fault::no_buffers);
+constinit fault_point queue_full("a full queue", fault::tiny_queues);
+constinit fault_point queue_overflowed("an overflow of completions", fault::tiny_queues);
+constinit fault_point signals_overflowed("an overflow of signals", fault::full_signal_queue);
+constinit fault_point budget_spent("a spent budget", fault::tiny_queues);
 
-bool fault_is_known() {
-    return from_environment("PENSTOCK_TEST_FAULT").empty() || has_fault("none") || has_fault("tiny_queues");
-}
-
-/// The kernel's queue of signals, of this user.
-void shorten_signal_queue() {
-    ::rlimit limit{};
-    ::getrlimit(RLIMIT_SIGPENDING, &limit);
-    limit.rlim_cur = std::min(limit.rlim_cur, ::rlim_t{64});
-    ::setrlimit(RLIMIT_SIGPENDING, &limit);
+/// What a loop has met of the faults that are bounds.
+void note_faults(const loop_statistics& s) {
+    pool_exhausted.note(s.buffers.exhausted + s.parked);
+    queue_full.note(s.busy + s.slot_waits + s.worker_refused);
+    queue_overflowed.note(s.overflows);
+    signals_overflowed.note(s.overflows);
+    budget_spent.note(s.budget_exhausted + s.immediate_deferred);
 }
 
 /// Lets background closes end. By the clock, since the kernel may take its time; it takes none in the usual case.
@@ -103,19 +108,21 @@ std::vector<std::string> open_descriptors() {
 }
 
 void on_backend::SetUp() {
-    ASSERT_TRUE(fault_is_known()) << "PENSTOCK_TEST_FAULT=" << from_environment("PENSTOCK_TEST_FAULT")
-                                  << " is unknown; choose none or tiny_queues";
-    if (has_fault("tiny_queues")) shorten_signal_queue();
+    ASSERT_TRUE(wanted_fault()) << "PENSTOCK_TEST_FAULT=" << from_environment("PENSTOCK_TEST_FAULT")
+                                << " is unknown; choose one of " << fault_names();
     const finding& found = find_backend(backend());
     ASSERT_TRUE(found.known) << "PENSTOCK_TEST_BACKENDS: " << found.why_not;
     if (!found.why_not.empty()) GTEST_SKIP() << found.why_not;
     const auto* const test = ::testing::UnitTest::GetInstance()->current_test_info();
     open_before_ = open_descriptors();
-    watchdog::instance().start(std::string(test->test_suite_name()) + "." + test->name());
+    const std::string name = std::string(test->test_suite_name()) + "." + test->name();
+    watchdog::instance().start(name);
+    begin_faults(name);
 }
 
 void on_backend::TearDown() {
     watchdog::instance().stop();
+    end_faults();
     if (!find_backend(backend()).why_not.empty()) return;
     EXPECT_EQ(open_descriptors(), open_before_) << "descriptors leak";
 }
@@ -125,7 +132,8 @@ const capability_table& on_backend::capabilities() const { return find_backend(b
 loop_options on_backend::options() const {
     loop_options wanted;
     wanted.backend = backend();
-    if (has_fault("tiny_queues")) {
+    if (wanted_fault() == fault::no_buffers) wanted.buffers.count = few_buffers;
+    if (wanted_fault() == fault::tiny_queues) {
         wanted.bounds.queue_entries = 2;
         wanted.bounds.completion_entries = 4;
         wanted.bounds.aio_slots = 8;
@@ -149,6 +157,7 @@ void on_backend::expect_idle(loop& l) {
     const loop_statistics s = l.statistics();
     const bool idle = s.in_flight == 0 && s.records == 0 && s.waiting_for_space == 0 && s.timers == 0 &&
                       s.frames.in_use == 0 && s.offloaded == 0;
+    note_faults(s);
     EXPECT_TRUE(idle) << "the loop is not idle:\n" << describe(s);
 }
 

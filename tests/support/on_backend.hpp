@@ -6,9 +6,8 @@
 //     }
 //     PENSTOCK_ON_EVERY_BACKEND(streams);
 //
-// PENSTOCK_TEST_BACKENDS (a comma list; default: all) says which backends, PENSTOCK_TEST_FAULT under which
-// circumstances (`none`, or `tiny_queues`: every queue as small as it may be), PENSTOCK_TEST_SCALE=full makes the big
-// cases bigger.
+// PENSTOCK_TEST_BACKENDS (a comma list; default: all) says which backends, PENSTOCK_TEST_FAULT under which fault
+// (support/faults.hpp), PENSTOCK_TEST_SCALE=full makes the big cases bigger.
 #pragma once
 
 #include "support/traffic.hpp"

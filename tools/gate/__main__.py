@@ -60,6 +60,8 @@ def main() -> int:
         stages.conformance(console, tally, built, options.full)
     if "integration" in labels:
         stages.ctest(console, tally, "integration", built)
+        if not options.full:
+            tally.leave_out("integration: half of the backends with each sanitizer, the other half with the other")
     if "fuzz" in labels:
         stages.fuzz(console, tally, built, options.full)
     if "simulation" in labels:

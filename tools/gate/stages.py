@@ -4,14 +4,17 @@ import os
 import re
 import shutil
 import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import matrix
 import style_checks
 from console import LOGS, ROOT, Console
-from tally import Tally, add, first_reason, read_ctest, read_gtest, said_by_failed
+from tally import Tally, add, first_reason, read_ctest, read_faults, read_gtest, said_by_failed
 
 MINUTE = 60
+ROWS_AT_ONCE = 2  # of the matrix: half of a row's time is spent waiting
 CRASHES_TO_SURVIVE = 3  # per row of the matrix: the cases behind a crash still run
 
 
@@ -69,31 +72,39 @@ def ctest(console: Console, tally: Tally, label: str, presets: list[str]) -> Non
 
 
 def conformance(console: Console, tally: Tally, presets: list[str], full: bool) -> None:
-    every, chosen = matrix.all_rows(), matrix.all_rows() if full else matrix.pairwise_rows()
+    every, chosen = matrix.chosen_rows(True), matrix.chosen_rows(full)
     if len(chosen) < len(every):
         tally.leave_out(f"{len(every) - len(chosen)} of {len(every)} rows backend x preset x fault: pairs suffice")
-    for row in (row for row in chosen + matrix.file_rows() if row[1] in presets):
-        if row in matrix.EXCLUDED:
-            tally.skips(f"conformance {' '.join(row)}: {matrix.EXCLUDED[row]}")
-        else:
-            conformance_row(console, tally, row, 60 * MINUTE if full else 10 * MINUTE)
+        tally.leave_out("of the rows with a fault: " + ", ".join(matrix.WITHOUT_FAULTS))
+    for reason, count in Counter(matrix.EXCLUDED.values()).items():
+        tally.leave_out(f"{count} rows: {reason}")
+    limit = 60 * MINUTE if full else 10 * MINUTE
+    with ThreadPoolExecutor(ROWS_AT_ONCE) as pool:
+        rows = [row for row in chosen if row[1] in presets]
+        struck = sum(pool.map(lambda row: conformance_row(console, tally, row, limit, full), rows), Counter())
+    if struck:
+        told = ", ".join(f"{fault} {times:,}" for fault, times in sorted(struck.items()))
+        tally.note(f"conformance: how often faults struck: {told}")
 
 
-def conformance_row(console: Console, tally: Tally, row: matrix.Row, limit: float) -> None:
+def conformance_row(console: Console, tally: Tally, row: matrix.Row, limit: float, full: bool) -> Counter:
+    """Returns how often the row's fault struck."""
     backend, preset, fault = row
     where = "conformance-" + "-".join(row)
     console.say(f"conformance {backend} {preset} {fault}")
     program = ROOT / "build" / preset / "bin" / "conformance_tests"
     if not program.exists():
         tally.leave_out(f"{where}: there is no such test program in this tree")
-        return
+        return Counter()
     environment = {"PENSTOCK_TEST_BACKENDS": backend, "PENSTOCK_TEST_FAULT": fault}
     seen: list[str] = []
+    struck: Counter = Counter()
     for attempt in range(1 + CRASHES_TO_SURVIVE):
         name = where + (f"-{attempt}" if attempt else "")
-        command = [program, f"--gtest_filter={matrix.cases_of(row)}" + ("-" + ":".join(seen) if seen else "")]
+        command = [program, f"--gtest_filter={matrix.filter_of(row, full, seen)}"]
         finished = console.run(name, command, limit, progress=r"^\[ RUN +\] \S+", env=environment)
         ended, running = read_gtest(finished.output)
+        struck += read_faults(finished.output)
         if running:
             ended[running] = "FAILED"
         if not add(tally, where, ended) and finished.code != 0:
@@ -105,8 +116,9 @@ def conformance_row(console: Console, tally: Tally, row: matrix.Row, limit: floa
             tally.fails(f"{where}: no case ran")
         # Only a crash hides what comes after it; a failed case does not, and a hang took all the time there is.
         if not running or finished.expired:
-            return
+            break
         seen += ended
+    return struck
 
 
 def left_out(console: Console, tally: Tally, label: str, why: str) -> None:

@@ -2,12 +2,16 @@
 
 import collections
 import re
+import threading
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
 
 class Tally:
+    """Counts for several threads."""
+
     def __init__(self) -> None:
+        self.lock_ = threading.Lock()
         self.passed = 0
         self.failed = 0
         self.skipped = 0
@@ -17,15 +21,18 @@ class Tally:
         self.notes_: list[str] = []
 
     def passes(self) -> None:
-        self.passed += 1
+        with self.lock_:
+            self.passed += 1
 
     def fails(self, case: str) -> None:
-        self.failed += 1
-        self.failures_.append(case)
+        with self.lock_:
+            self.failed += 1
+            self.failures_.append(case)
 
     def skips(self, reason: str) -> None:
-        self.skipped += 1
-        self.reasons_[reason] += 1
+        with self.lock_:
+            self.skipped += 1
+            self.reasons_[reason] += 1
 
     def leave_out(self, what: str) -> None:
         self.left_out_.append(what)
@@ -63,6 +70,12 @@ def read_gtest(output: str) -> tuple[dict[str, str], str]:
             ended[running] = skip_reason("\n".join(said)) if match[1] == "SKIPPED" else match[1]
             running = ""
     return ended, running
+
+
+def read_faults(output: str) -> collections.Counter:
+    """Of the conformance suite's output: how often the fault struck that it was put under."""
+    said = re.finditer(r"\[  FAULTS  \] (\w+) struck (\d+) times", output)
+    return collections.Counter({match[1]: int(match[2]) for match in said})
 
 
 def skip_reason(said: str) -> str:

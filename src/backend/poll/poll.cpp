@@ -39,7 +39,8 @@ class poll_backend final : public readiness_backend {
     void wake() noexcept override { waker_.wake(); }
 
     std::expected<void, setup_error> set_up(const backend_environment& environment) {
-        if (::ppoll(entries_.data(), 1, &at_once, nullptr) < 0) return std::unexpected(setup_failure("ppoll", errno));
+        if (::ppoll(entries_.data(), 1, &at_once, nullptr) < 0 && errno != EINTR)
+            return std::unexpected(setup_failure("ppoll", errno));
         return set_up_files(environment, waker_.fd());
     }
 

@@ -48,7 +48,7 @@ class select_backend final : public readiness_backend {
 
     std::expected<void, setup_error> set_up(const backend_environment& environment) {
         constexpr ::timespec at_once{};
-        if (::pselect(0, nullptr, nullptr, nullptr, &at_once, nullptr) < 0) {
+        if (::pselect(0, nullptr, nullptr, nullptr, &at_once, nullptr) < 0 && errno != EINTR) {
             return std::unexpected(setup_failure("pselect6", errno));
         }
         spare_ = unique_fd(::fcntl(waker_.fd(), F_DUPFD_CLOEXEC, 0));
