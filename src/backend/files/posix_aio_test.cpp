@@ -3,6 +3,7 @@
 
 #include <aio.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 
 #include <array>
 
@@ -176,6 +177,19 @@ TEST_F(posix_aio_test, several_loops_may_use_it) {
         path.reset();
         create(file_engine::posix_aio);
     }
+}
+
+TEST_F(posix_aio_test, a_forked_child_is_refused_and_told_what_to_do) {
+    const ::pid_t child = ::fork();
+    if (child == 0) {
+        const auto made = make_file_path(
+            file_engine::posix_aio, {.owner = owner, .pool = pool, .wake_descriptor = -1, .most = 4, .aio_slots = 8});
+        const bool told = !made && made.error().message.find("+threads") != std::string::npos;
+        ::_exit(told ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
 }
 
 // Not of ours, but it is why this path is slow on one file: glibc does not begin a request while another on the same

@@ -1,6 +1,7 @@
 #include "backend/files/posix_watcher.hpp"
 
 #include "backend/files/quiet_thread.hpp"
+#include "base/fork_guard.hpp"
 #include "base/setup.hpp"
 
 #include <sys/eventfd.h>
@@ -39,9 +40,20 @@ constexpr ::timespec without_bell{.tv_sec = 0, .tv_nsec = 2'000'000};
     return block;
 }
 
+// In which process, as fork_generation() counts them, glibc has its threads.
+constexpr std::int64_t nowhere = -1;
+std::atomic<std::int64_t> initialised_in{nowhere};
+
+setup_error no_threads_here() {
+    return {std::make_error_code(std::errc::operation_not_supported),
+            "POSIX AIO: this process was forked from one that used it, and the threads of the C library did not come "
+            "along; let +threads do the work on files here, or exec"};
+}
+
 void initialise_glibc() noexcept {
     static std::once_flag done;
     std::call_once(done, [] {
+        initialised_in.store(fork_generation());
         ::aioinit bounds{};
         bounds.aio_threads = only_one_thread ? 1 : posix_watcher::file_threads + 1;  // one is always at the bell
         bounds.aio_num = 256;                                                        // a hint, by which it allocates
@@ -63,6 +75,8 @@ void posix_inbox::deliver(posix_request& ended) noexcept {
 }
 
 std::expected<std::shared_ptr<posix_watcher>, setup_error> posix_watcher::get() {
+    const std::int64_t before = initialised_in.load();
+    if (before != nowhere && before != fork_generation()) return std::unexpected(no_threads_here());
     static std::mutex mutex;
     static std::weak_ptr<posix_watcher> current;
     const std::lock_guard lock(mutex);

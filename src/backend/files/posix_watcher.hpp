@@ -57,7 +57,8 @@ class posix_watcher {
     /// Requests of the process that glibc carries out at once; others queue there.
     static constexpr int file_threads = 16;
 
-    /// The one there is, or a new one; it ends with its last user. The first use in a process tells glibc its bounds.
+    /// The one there is, or a new one; it ends with its last user. The first use in a process tells glibc its bounds. A
+    /// forked child is refused: glibc would take its parent's threads for its own, and nothing would ever be done.
     static std::expected<std::shared_ptr<posix_watcher>, setup_error> get();
     ~posix_watcher();
     posix_watcher(const posix_watcher&) = delete;
