@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -23,6 +24,7 @@ class trace {
         line& operator=(const line&) = delete;
 
         line& operator<<(std::string_view text) noexcept;
+        line& operator<<(std::same_as<char> auto letter) noexcept { return *this << std::string_view(&letter, 1); }
         line& operator<<(const char* text) noexcept { return *this << std::string_view(text); }
         line& operator<<(std::int64_t number) noexcept;
 
