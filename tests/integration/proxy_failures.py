@@ -125,6 +125,65 @@ def origin_gone_in_its_body(backend, folder):
                     raise Failure(f"{framing}, {leave}: looks whole: {response}")
 
 
+def tunnel_that_breaks(backend, folder):
+    """What is cut short does not look whole to the other side."""
+    at_origin = []
+
+    def talk(peer):
+        peer.head()
+        peer.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nhello")
+        said = peer.exactly(1)
+        if said == b"r":
+            peer.reset()
+            return
+        try:
+            at_origin.append(peer.rest())
+        except ConnectionError:
+            at_origin.append("reset")
+
+    def tunnel(gate):
+        peer = client(gate)
+        peer.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+        check_equal(peer.response().status, 101, "the tunnel")
+        check_equal(peer.exactly(5), b"hello", "through it")
+        return peer
+
+    with Origin(talk) as origin, Gate(origin, backend=backend) as gate:
+        with tunnel(gate) as peer:
+            peer.send("r")
+            try:
+                raise Failure(f"the origin's reset looks like an end in order, after {peer.rest()}")
+            except ConnectionError:
+                pass
+        peer = tunnel(gate)
+        peer.send("c")
+        wait_for(lambda: origin.bytes.endswith(b"c"), "it arrives")
+        peer.reset()
+        wait_for(lambda: at_origin, "the origin sees the end")
+        check_equal(at_origin, ["reset"], "the client's reset")
+
+
+def end_of_a_connection_that_is_the_end_of_an_answer(backend, folder):
+    """HTTP/1.0 knows no other end of a body without a length: one that is cut short must not look like it."""
+
+    def talk(peer):
+        request = peer.request()
+        peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+        if "whole" in request.start:
+            peer.send("0\r\n\r\n")
+
+    with Origin(talk) as origin, Gate(origin, backend=backend) as gate:
+        with client(gate) as peer:
+            peer.send("GET /whole HTTP/1.0\r\n\r\n")
+            check(peer.rest().endswith(b"\r\n\r\nhello"), "the whole")
+        with client(gate) as peer:
+            peer.send("GET /half HTTP/1.0\r\n\r\n")
+            try:
+                raise Failure(f"looks whole: {peer.rest()}")
+            except ConnectionError:
+                pass
+
+
 def origin_gone_before_its_answer(backend, folder):
     """502 on a connection of its own; on one that was used before, what has no effect is asked again."""
     asked = []
@@ -364,6 +423,8 @@ def main():
         client_gone_in_the_answer,
         client_ends_its_side,
         origin_gone_in_its_body,
+        tunnel_that_breaks,
+        end_of_a_connection_that_is_the_end_of_an_answer,
         origin_gone_before_its_answer,
         empty_chunked_body_asked_again,
         origin_answers_early,

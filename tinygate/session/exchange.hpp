@@ -78,7 +78,10 @@ class exchange {
     penstock::task<step> pass_interim();
     penstock::task<verdict> respond();
     penstock::task<bool> relay_response(penstock::http::body_reader& body, outgoing_framing framing);
+    penstock::task<> reset_client();
     penstock::task<verdict> tunnel();
+    penstock::task<> pump(penstock::net::stream& from, penstock::net::stream& to, std::uint64_t& moved,
+                          penstock::scope& both);
     penstock::task<verdict> answer(std::uint16_t status, std::string_view why);
     penstock::task<verdict> fail_upstream();
     bool exceeds_bound() const noexcept { return received_ > gate_.settings.bounds.body; }
@@ -109,6 +112,7 @@ class exchange {
     bool upstream_keeps_ = false;  // says its response
     bool fit_ = false;             // the upstream's connection, for another request
     bool retried_ = false;         // with a connection of its own from now on
+    bool broken_ = false;          // a side of the tunnel has failed, rather than ended
 };
 
 }  // namespace tinygate

@@ -1,8 +1,8 @@
 // The half of an exchange that brings the response back.
 #include "session/exchange.hpp"
 #include "session/failures.hpp"
+#include <penstock/scope.hpp>
 #include <penstock/transfer.hpp>
-#include <penstock/when.hpp>
 
 #include <array>
 #include <utility>
@@ -102,6 +102,7 @@ task<verdict> exchange::respond() {
     memory_.batch.add(text);
     const bool whole = co_await relay_response(body, out);
     fit_ = whole && upstream_keeps_;
+    if (!whole && no_length && old_client) co_await reset_client();  // an end in order would say that this was all
     if (!whole) co_return verdict::close;
     if (keeps) co_return verdict::next;
     // A client that does not know yet may send its next request, whose arrival must not reset what it is reading.
@@ -182,28 +183,48 @@ task<verdict> exchange::tunnel() {
     if (open && !from_client_.empty()) open = (co_await up_.stream.send(from_client_.view())).has_value();
     from_client_.consume(from_client_.view().size());
     from_client_.release();
+    broken_ = !open;
     if (open) {
         limit_.watch(&moved_, gate_.settings.timeouts.tunnel);
-        constexpr auto pump = [](exchange& self, net::stream& from, net::stream& to,
-                                 std::uint64_t& of_this_side) -> task<> {
-            auto side = net::shutdown_side::send;  // the other direction goes on
-            for (;;) {
-                auto piece = co_await from.receive();
-                if (!piece) side = net::shutdown_side::both;  // nobody will send or hear anything any more
-                if (!piece || piece->empty()) break;
-                const auto sent = co_await to.send(piece->bytes());
-                if (!sent) break;
-                self.moved_ += piece->size();
-                of_this_side += piece->size();
-            }
-            static_cast<void>(co_await to.shutdown(side));
-            self.limit_.watch(&self.moved_, self.gate_.settings.timeouts.body);  // the other direction, if it goes on
-        };
-        co_await when_all(pump(*this, client_, up_.stream, received_), pump(*this, up_.stream, client_, sent_));
+        co_await with_scope([this](scope& both) -> task<> {
+            both.spawn(pump(client_, up_.stream, received_, both));
+            both.spawn(pump(up_.stream, client_, sent_, both));
+            co_await both.join();
+        });
         limit_.watch(nullptr, gate_.settings.timeouts.send);
+    }
+    if (broken_) {  // told as what it is: after an end in order, what was cut short would pass for the whole
+        co_await reset_client();
+        static_cast<void>(co_await up_.stream.set_option(net::socket_option::linger, 0));
     }
     finish_upstream(false);
     co_return verdict::close;
+}
+
+/// The close that follows will say that something has failed.
+task<> exchange::reset_client() { static_cast<void>(co_await client_.set_option(net::socket_option::linger, 0)); }
+
+/// One direction of a tunnel, until it ends.
+task<> exchange::pump(net::stream& from, net::stream& to, std::uint64_t& moved, scope& both) {
+    for (;;) {
+        auto piece = co_await from.receive();
+        if (!piece && piece.error() != std::errc::operation_canceled) {
+            broken_ = true;
+            both.cancel();  // nobody will hear what the other direction carries
+            co_return;
+        }
+        if (!piece || piece->empty()) break;
+        const auto sent = co_await to.send(piece->bytes());
+        if (!sent) {  // what `to` had said before may still be on its way through the other direction
+            broken_ = broken_ || sent.error() != std::errc::operation_canceled;
+            break;
+        }
+        moved_ += piece->size();
+        moved += piece->size();
+    }
+    if (broken_) co_return;  // after a failure that a send was told of, receive() may say that it was an end in order
+    static_cast<void>(co_await to.shutdown_send());
+    limit_.watch(&moved_, gate_.settings.timeouts.body);  // the other direction, if it goes on
 }
 
 }  // namespace tinygate

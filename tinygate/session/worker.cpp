@@ -40,10 +40,12 @@ worker::worker(const options& asked, const environment& outside)
 
 task<> worker::meet(net::stream& s) {
     const auto at = static_cast<std::size_t>(s.name().id);
-    if (clients_.size() <= at) clients_.resize(at + 64);
+    const std::size_t page = at / clients_per_page;
+    if (clients_.size() <= page) clients_.resize(page + 1);
+    if (clients_[page] == nullptr) clients_[page] = std::make_unique<client_page>();
     const auto peer = co_await s.peer_endpoint();
     const std::string address = peer ? address_only(*peer) : std::string("unknown");
-    client_info& info = clients_[at];
+    client_info& info = (*clients_[page])[at % clients_per_page];
     info.size = static_cast<std::uint8_t>(std::min(address.size(), info.text.size()));
     std::copy_n(address.data(), info.size, info.text.data());
 }

@@ -72,13 +72,18 @@ class worker {
 
     /// What is known of the client behind a stream; filled by meet() once per connection.
     const client_info& client_of(const penstock::net::stream& s) const noexcept {
-        return clients_[static_cast<std::size_t>(s.name().id)];
+        const auto at = static_cast<std::size_t>(s.name().id);
+        return (*clients_[at / clients_per_page])[at % clients_per_page];
     }
     penstock::task<> meet(penstock::net::stream& s);
 
   private:
+    // Handles are small numbers, but need not begin at zero: what lies between them costs a pointer per page.
+    static constexpr std::size_t clients_per_page = 64;
+    using client_page = std::array<client_info, clients_per_page>;
+
     std::unique_ptr<workspace> spare_;
-    std::vector<client_info> clients_;
+    std::vector<std::unique_ptr<client_page>> clients_;
 };
 
 }  // namespace tinygate
