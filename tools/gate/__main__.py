@@ -8,6 +8,7 @@ import os
 import sys
 
 import matrix
+import simulation_stage
 import stages
 from console import Console
 from tally import Tally
@@ -45,12 +46,12 @@ def main() -> int:
     if "style" in labels:
         stages.style(console, tally, options.full)
 
-    tested = [label for label in labels if label in ("unit", "conformance", "integration", "fuzz")]
+    tested = [label for label in labels if label in ("unit", "conformance", "integration", "fuzz", "simulation")]
     built = []
     if tested or "bench-smoke" in labels:
         wanted = presets if tested else ["release"]  # a sanitizer distorts what is measured
-        if tested == ["fuzz"]:
-            wanted = [preset for preset in presets if preset == stages.FUZZ_PRESET]
+        if len(tested) == 1 and tested[0] in stages.ONLY_IN:
+            wanted = [preset for preset in presets if preset in stages.ONLY_IN[tested[0]]]
         targets = [] if len(labels) > 1 or not tested else tested
         built = [preset for preset in wanted if stages.build(console, tally, preset, targets)]
 
@@ -65,7 +66,7 @@ def main() -> int:
     if "fuzz" in labels:
         stages.fuzz(console, tally, built, options.full)
     if "simulation" in labels:
-        stages.left_out(console, tally, "simulation", "nothing to simulate before the simulated backend exists")
+        simulation_stage.simulation(console, tally, built, options.full)
     if "bench-smoke" in labels and "release" in built:
         stages.bench_smoke(console, tally)
 

@@ -128,6 +128,7 @@ def left_out(console: Console, tally: Tally, label: str, why: str) -> None:
 
 
 FUZZ_PRESET = "asan"  # where the fuzzers are built: they belong to clang and are of little use without a sanitizer
+ONLY_IN = {"fuzz": [FUZZ_PRESET], "simulation": ["release", "asan"]}  # labels that have no use for every preset
 
 
 def fuzz(console: Console, tally: Tally, presets: list[str], full: bool) -> None:
