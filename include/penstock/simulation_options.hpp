@@ -40,8 +40,10 @@ struct simulation_options {
     /// two. Both 0: no time, and what can be done at once is.
     duration least_delay = {};
     duration most_delay = {};
-    /// The processor time of one turn of a loop. At least 1 ns, or a loop that is always busy would stop time.
+    /// The processor time of one turn of a loop, and of each thing that it runs (a task that goes on, a completion).
+    /// The turn's is at least 1 ns, or a loop that is always busy would stop time.
     duration turn_cost = std::chrono::microseconds(1);
+    duration item_cost = std::chrono::nanoseconds(100);
     /// Bytes under way in one direction of a connection, unless socket_option::send_buffer says otherwise.
     std::uint32_t socket_buffer = 64 * 1024;
     /// What may be open at once on the whole machine; beyond it, EMFILE.

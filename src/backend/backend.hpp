@@ -76,6 +76,8 @@ class machine : public time_source {
     virtual bool submit_job(job& work) noexcept = 0;
     /// Removes a job that was not begun. \return whether it was still waiting.
     virtual bool withdraw_job(job& work) noexcept = 0;
+    /// Time passes for that many things that a turn has run.
+    virtual void spend(std::uint64_t items) noexcept = 0;
     /// unlink(2), for a socket's path in the way of another.
     virtual void remove_file(const char* path) noexcept = 0;
 

@@ -61,6 +61,7 @@ bool loop_core::must_not_wait() noexcept {
 void loop_core::turn(loop& self) noexcept {
     immediate_left = options.immediate_budget;
     const bool sampled = figures.turns++ % sample_every == 0;
+    const std::uint64_t resumed_before = figures.resumed;
     const time_point began = sampled ? self.read_clock() : time_point{};
     if (!no_space.empty()) retry_no_space();  // before what deliver() starts, which came later
     if (!self.timers_.empty()) {
@@ -70,6 +71,7 @@ void loop_core::turn(loop& self) noexcept {
     if (!next_turn.empty()) done.ready().append(next_turn.take());
     if (notified.load(std::memory_order_acquire)) take_remote();
     if (!no_space.empty()) retry_no_space();  // what was delivered may have made room
+    if (own != nullptr) own->spend(figures.resumed - resumed_before);
     if (sampled) note_turn_time(self.read_clock() - began);
 
     // A deadline that is no later than `now` means: only look. The clock is read for a real one alone.

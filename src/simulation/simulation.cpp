@@ -118,6 +118,7 @@ simulation::end simulation::state::run(time_point until) {
     for (;;) {
         reap();
         if (thrown) return end::done;
+        world->advance_to(world->now());  // what came due while a turn lasted
         if (world->now() >= until) return roots.empty() ? end::done : end::time_limit;
         if (take_a_turn()) continue;
         if (roots.empty()) return end::done;

@@ -162,7 +162,7 @@ bool simulated_backend::has_work() const noexcept {
 void simulated_backend::wait(time_point, time_point deadline, completions& out) noexcept {
     ++enters_;
     ++world_->figures().turns;
-    world_->advance_to(world_->now() + world_->options().turn_cost);
+    world_->spend(world_->options().turn_cost);
     const bool was_woken = woken_.exchange(false, std::memory_order_acquire);
     collect(out);
     if (world_->is_driven() || was_woken) return;
@@ -176,6 +176,10 @@ void simulated_backend::wait(time_point, time_point deadline, completions& out) 
             collect(out);
         }
     }
+}
+
+void simulated_backend::spend(std::uint64_t items) noexcept {
+    world_->spend(static_cast<duration::rep>(items) * world_->options().item_cost);
 }
 
 void simulated_backend::wake() noexcept {

@@ -30,6 +30,7 @@ class simulated_backend final : public backend, public machine {
     time_point now() const noexcept override { return world_->now(); }
     bool submit_job(job& work) noexcept override;
     bool withdraw_job(job& work) noexcept override;
+    void spend(std::uint64_t items) noexcept override;
     void remove_file(const char* path) noexcept override { world_->disk().remove(path); }
 
     // --- For the world and what is in it

@@ -11,6 +11,7 @@ constexpr duration longest_delay = std::chrono::milliseconds(200);
 
 simulation_options sane(simulation_options o) noexcept {
     o.turn_cost = std::max(o.turn_cost, duration(1));
+    o.item_cost = std::clamp(o.item_cost, duration{}, duration(std::chrono::seconds(1)));
     o.least_delay = std::max(o.least_delay, duration{});
     o.most_delay = std::max(o.most_delay, o.least_delay);
     o.socket_buffer = std::clamp(o.socket_buffer, 1U, 1U << 30);
@@ -59,6 +60,14 @@ void simulated_world::advance_to(time_point then) {
         next.what();
     }
     now_ = std::max(now_, then);
+}
+
+void simulated_world::spend(duration cost) {
+    if (driven_) {
+        now_ = later(now_, cost);
+    } else {
+        advance_to(later(now_, cost));
+    }
 }
 
 duration simulated_world::latency() noexcept {

@@ -42,6 +42,9 @@ class simulated_world : public std::enable_shared_from_this<simulated_world> {
     /// Goes on to `then`, if that is later, through the events on the way.
     void advance_to(time_point then);
 
+    /// Goes on by what a turn costs. Where somebody drives the loops, events wait for the end of the turn.
+    void spend(duration cost);
+
     /// How long what takes time takes this time.
     duration latency() noexcept;
     bool takes_no_time() const noexcept;
