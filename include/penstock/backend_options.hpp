@@ -41,7 +41,7 @@ struct backend_options {
     /// `epoll`: also `epoll:level` and `epoll:oneshot` as a backend's name.
     epoll_trigger trigger = epoll_trigger::edge;
     /// `epoll`: wait for connections with EPOLLEXCLUSIVE, so that of several loops that accept from one socket few wake
-    /// for each newcomer; also `epoll:exclusive`. Without it all of them do.
+    /// for each newcomer; also `epoll:exclusive`. Without it all of them do. See net::adopt_listener().
     bool exclusive_accept = false;
     /// `sigio`: the real-time signal (SIGRTMIN to SIGRTMAX) by which descriptors tell the loop; 0: the first that the
     /// program neither handles nor has blocked. It and SIGIO belong to the loop: they are blocked in its thread, which
