@@ -122,6 +122,21 @@ TEST(simulated_machine, has_scheduled_events_happen_in_their_order) {
     EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
 }
 
+TEST(simulated_machine, has_events_happen_between_the_turns_of_a_loop_that_never_waits) {
+    simulation machine;
+    const time_point began = machine.now();
+    int seen = 0;
+    machine.spawn(add_loop(machine), [](const int& all) -> task<> { co_await until([&] { return all == 50; }); }(seen));
+    for (int i = 1; i <= 50; ++i) {
+        machine.schedule(began + i * 3us, [&, i] {
+            EXPECT_EQ(current_loop, nullptr);
+            EXPECT_GE(machine.now() - began, i * 3us);
+            ++seen;
+        });
+    }
+    EXPECT_EQ(machine.run(1s), simulation::end::done);
+}
+
 TEST(simulated_machine, runs_blocking_jobs_at_their_time_on_its_one_thread) {
     on_a_machine({.least_delay = 1ms, .most_delay = 5ms}, []() -> task<> {
         const auto here = std::this_thread::get_id();
