@@ -189,6 +189,8 @@ task<> conversation::hear_tunnel(const request_plan& r) {
         in_.clear();
         more = co_await hear(&r);
     }
+    // The other direction may have more to carry, or may have heard before this one that the connection was reset.
+    for (bool waits = true; waits && !tunnel_sent_;) waits = (co_await sleep_for(1ms)).has_value();
     if (ended_ != "closed" || send_failed_) co_return;
     if (got != r.answer_size) {
         if (!world_.draining()) {
@@ -196,8 +198,6 @@ task<> conversation::hear_tunnel(const request_plan& r) {
         }
         co_return;
     }
-    // The other direction may have more to carry.
-    for (bool waits = true; waits && !tunnel_sent_;) waits = (co_await sleep_for(1ms)).has_value();
     record_of(r).complete = record_of(r).sent;
     ++answered_;
 }

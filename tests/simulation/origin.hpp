@@ -75,6 +75,7 @@ class hearing {
     bool resets_ = false;
     bool said_close_ = false;
     bool ended_in_order_ = false;
+    bool tunnel_sent_ = false;  // as far as it goes
     bool send_failed_ = false;  // of the tunnel: then its end is no surprise
 };
 

@@ -78,7 +78,7 @@ task<bool> hearing::tunnel(const request_plan& r) {
     const std::string head = tunnel_head(r, origin_);
     const auto sent = co_await stream_.send(head);
     if (!sent) co_return false;
-    co_await when_all(send_tunnel(r), take_tunnel(r));
+    co_await when_all(send_tunnel(r), take_tunnel(r));  // the second waits for the first
     co_return false;
 }
 
@@ -90,9 +90,11 @@ task<> hearing::send_tunnel(const request_plan& r) {
         marks.write(offset, piece);
         const auto sent = co_await stream_.send(piece);
         send_failed_ = !sent;
-        if (!sent) co_return;
+        if (!sent) break;
         if (r.answer_pause > duration{0}) static_cast<void>(co_await sleep_for(r.answer_pause));
     }
+    tunnel_sent_ = true;
+    if (send_failed_) co_return;
     seen(r).answer_sent = true;
     static_cast<void>(co_await stream_.shutdown_send());
 }
@@ -112,7 +114,9 @@ task<> hearing::take_tunnel(const request_plan& r) {
         more = co_await hear();
     }
     seen(r).whole = got == r.size;
-    const bool excused = send_failed_ || world_.records[r.id].left || world_.draining();
+    for (bool waits = true; waits && !tunnel_sent_;) waits = (co_await sleep_for(1ms)).has_value();
+    const request_record& seen_by_client = world_.records[r.id];
+    const bool excused = send_failed_ || seen_by_client.left || seen_by_client.shut_out || world_.draining();
     if (ended_in_order_ && !seen(r).whole && !excused) {
         world_.violate("request {}: its tunnel ended in order after {} bytes of {} to the origin", r.id, got, r.size);
     }

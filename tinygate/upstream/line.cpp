@@ -136,12 +136,13 @@ struct line::writer_wait : detail::ready_item {
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
         detail::cancel_state* const surroundings = h.promise().cancel;
-        if (surroundings->requested()) return false;
+        const bool cancelled = surroundings->requested();
+        if (cancelled && !of.over_) return false;
         task = h;
         run = [](ready_item& item) noexcept { static_cast<writer_wait&>(item).task.resume(); };
         node.self = this;
         node.fire = [](detail::cancel_node& n) noexcept { static_cast<link&>(n).self->of.wake_writer(); };
-        surroundings->add(node);
+        if (!cancelled) surroundings->add(node);
         of.writer_ = this;
         return true;
     }
@@ -155,18 +156,22 @@ void line::wake_writer() noexcept {
     current_loop->enqueue(*waiting);  // behind those who join in this turn
 }
 
-// Cancelled when no exchange is left, so nobody is in the line then.
+// Normally cancelled when no exchange is left. Where all work of the loop is, exchanges go on for as long as a drain
+// may take, and the line may not end before those in it have left.
 task<> line::write_until_over() {
     const detail::cancel_state* const surroundings = co_await detail::this_cancellation{};
-    while (!surroundings->requested()) {
+    while (!over_ || !queue_.empty()) {
         co_await writer_wait(*this);
-        if (joined_.empty()) break;
+        if (surroundings->requested()) over_ = true;
+        if (joined_.empty()) continue;
         std::swap(joined_, sending_);
         net::stream up(*record_);  // whoever has the other one, it is only read from
         const auto sent = co_await up.send(sending_);
+        if (!sent) lose_all_behind(queue_.front());
+        // Whoever reads waits for the answer to what may not have left.
+        if (!sent && surroundings->requested()) static_cast<void>(co_await up.shutdown(net::shutdown_side::both));
         static_cast<void>(up.release());
         sending_.clear();
-        if (!sent) lose_all_behind(queue_.front());
     }
 }
 
