@@ -40,7 +40,7 @@ class history {
     task<> run_gate(std::size_t i);
     task<> conduct();
     task<> await(const bool& happened);
-    void raise_signal(bool second);
+    void raise_signal();
     bool gates_ended() const noexcept { return gates_ended_ == gate_loops_.size(); }
     task<> end_gate();
     task<> end_origins();
@@ -126,8 +126,9 @@ task<> history::run_gate(std::size_t i) {
 
 // --- The course of events --------------------------------------------------------------------------------------------
 
-void history::raise_signal(bool second) {
-    time_point& when = second ? world_.cut_began : world_.drain_began;
+/// The first begins the drain, the second cuts it short, also where the clients were gone before the planned first.
+void history::raise_signal() {
+    time_point& when = world_.drain_began == never ? world_.drain_began : world_.cut_began;
     if (when == never) when = machine_.now();
     machine_.raise(SIGTERM);
 }
@@ -144,9 +145,9 @@ task<> history::conduct() {
         world_.gate = gate_->addresses().front();
         if (plan_.drain_at > duration{0}) {
             const time_point first = machine_.now() + plan_.drain_at;
-            machine_.schedule(first, [this] { raise_signal(false); });
+            machine_.schedule(first, [this] { raise_signal(); });
             if (plan_.second_signal_after > duration{0}) {
-                machine_.schedule(first + plan_.second_signal_after, [this] { raise_signal(true); });
+                machine_.schedule(first + plan_.second_signal_after, [this] { raise_signal(); });
             }
         }
         pings_.begin(machine_, all_, plan_.seed);
@@ -160,7 +161,7 @@ task<> history::conduct() {
 }
 
 task<> history::end_gate() {
-    if (!refused_ && world_.drain_began == never) raise_signal(false);
+    if (!refused_ && world_.drain_began == never) raise_signal();
     const auto& t = plan_.gate.timeouts;
     // Sessions that are cut short may still say so, and then wait for the client to have heard it.
     const duration most = std::max(t.drain, t.idle_grace) + 3 * t.idle_grace + 5s;

@@ -7,8 +7,8 @@ from tally import Tally
 
 MINUTE = 60
 REGRESSIONS = "tests/simulation/regressions.txt"  # seeds that once failed; they are played first
-HISTORIES = {"release": 1_000, "asan": 100}  # per preset; one thread takes part, so tsan would see nothing
-FULL = {"release": 10_000, "asan": 1_000}
+HISTORIES = {"release": 1_000, "asan": 1_000}  # per preset; one thread takes part, so tsan would see nothing
+FULL = {"release": 10_000, "asan": 5_000}
 SEEDS_PER_MUTANT = 100  # within which each must be seen
 
 
