@@ -25,7 +25,11 @@ penstock::task<> run_client(world& w, const client_plan& plan);
 class conversation {
   public:
     conversation(world& w, const client_plan& plan, std::size_t first, penstock::net::stream connection)
-        : world_(w), plan_(plan), next_(first), stream_(std::move(connection)) {}
+        : world_(w),
+          plan_(plan),
+          next_(first),
+          stream_(std::move(connection)),
+          connected_at_(penstock::current_loop->now()) {}
 
     /// \return the first request of the plan that was not begun.
     penstock::task<std::size_t> run();
@@ -59,6 +63,8 @@ class conversation {
     const client_plan& plan_;
     std::size_t next_;
     penstock::net::stream stream_;
+    const penstock::time_point connected_at_;
+    penstock::time_point kept_at_ = penstock::never;
     std::vector<const request_plan*> asked_;
     std::size_t answered_ = 0;  // of those
     penstock::scope* both_ = nullptr;

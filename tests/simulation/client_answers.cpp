@@ -89,6 +89,7 @@ task<conversation::step> conversation::answer_head(const request_plan& r) {
     record_of(r).complete = true;
     ++answered_;
     last_ = last_ || !keeps;
+    kept_at_ = current_loop->now();
     // Who is told that it is the end closes, or waits for it.
     if (last_ && plan_.end == last_act::closes) {
         ended_ = "closed by the client";

@@ -13,13 +13,24 @@ bool too_large(const world& w, const request_plan& r) {
     return r.form != body_form::none && r.size > w.plan.gate.bounds.body;
 }
 
-/// Those that were under way when the drain began are answered, unless that takes longer than it may.
+/// What happens to the time of a request and its answer on the way.
+duration way(const world& w) {
+    const bool more = w.plan.machine.faults.delay != 0;
+    return 10 * w.plan.machine.most_delay + (more ? std::chrono::seconds(1) : std::chrono::milliseconds(20));
+}
+
+/// Whether the end of the gate explains that a request was not answered. It does not for those that were under way when
+/// the drain began, for those that came on an open connection in the time of grace, and for those on a connection of
+/// which the gate had said, although its end had begun, that it goes on.
 bool drained(const world& w, const request_record& seen) {
     if (w.drain_began == never) return false;
-    if (!seen.begun || seen.sent_at >= w.drain_began) return true;  // also if not all of it was sent
+    if (!seen.begun || seen.sent_at == never) return true;
     const auto& t = w.plan.gate.timeouts;
     const time_point cut = std::min(w.cut_began, w.drain_began + std::max(t.drain, t.idle_grace));
-    return seen.ended_at >= cut;
+    if (seen.ended_at >= cut) return true;
+    const bool in_grace = seen.connected_at < w.drain_began && seen.sent_at < w.drain_began + t.idle_grace - way(w);
+    const bool promised = seen.kept_at != never && seen.kept_at > w.drain_began + way(w);
+    return seen.sent_at >= w.drain_began && !in_grace && !promised;
 }
 
 /// Whether anything that the plan knows of may have kept the request from its answer.
@@ -52,7 +63,7 @@ void judge_answered(world& w, const request_plan& r, const request_record& seen)
     const bool by_close = r.answer_form == body_form::until_close;
     const bool early = r.act == origin_act::answers_early;
     // What is sent into a tunnel after its other direction has ended may be lost unseen, as with any connection.
-    const bool unseen = r.upgrades && w.plan.harsh;
+    const bool unseen = r.upgrades && (w.plan.harsh || w.cut_began != never || w.plan.drain_at > duration{0});
     if (std::ranges::none_of(seen.attempts, has_answered) && !w.plan.harsh && r.behaves() && !by_close) {
         w.violate("request {}: answered, but by no origin", r.id);
     }

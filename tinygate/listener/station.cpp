@@ -88,6 +88,7 @@ task<result<void>> station::serve() {
         co_await with_scope([&](scope& doors) -> task<> {
             doors_ = &doors;
             for (net::listener& door : listeners_) doors.spawn(serve_one(door, how, outcome));
+            if (worker_.ending) begin_end();
             co_await doors.join();
             doors_ = nullptr;
         });
@@ -98,8 +99,12 @@ task<result<void>> station::serve() {
 }
 
 void station::stop() noexcept {
-    if (worker_.ending || doors_ == nullptr) return;
+    if (worker_.ending) return;
     worker_.ending = true;
+    if (doors_ != nullptr) begin_end();  // else serve() does, which has not begun
+}
+
+void station::begin_end() noexcept {
     doors_->cancel();
     background_->spawn(announce_end());
 }

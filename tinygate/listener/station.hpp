@@ -30,13 +30,14 @@ class station {
     /// Serves until stop(); ends when the last session has.
     penstock::task<penstock::result<void>> serve();
 
-    /// Begins the end. From the loop's thread only, as abandon().
+    /// Begins the end, also before serve() has begun. From the loop's thread only, as abandon().
     void stop() noexcept;
 
     /// Cuts short what is under way.
     void abandon() noexcept { worker_.clock.stop(); }
 
   private:
+    void begin_end() noexcept;
     penstock::task<> announce_end();
     penstock::task<> serve_one(penstock::net::listener& door, penstock::net::serve_options how,
                                penstock::result<void>& outcome);
