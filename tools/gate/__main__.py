@@ -53,10 +53,17 @@ def main() -> int:
         if len(tested) == 1 and tested[0] in stages.ONLY_IN:
             wanted = [preset for preset in presets if preset in stages.ONLY_IN[tested[0]]]
         targets = [] if len(labels) > 1 or not tested else tested
-        built = [preset for preset in wanted if stages.build(console, tally, preset, targets)]
+        spared = not options.full and not options.only
+        for preset in wanted:
+            only = ["conformance", "integration"] if spared and preset == stages.WITHOUT_UNIT else targets
+            if stages.build(console, tally, preset, only):
+                built.append(preset)
 
     if "unit" in labels:
-        stages.ctest(console, tally, "unit", built)
+        with_unit = [preset for preset in built if not spared or preset != stages.WITHOUT_UNIT]
+        stages.ctest(console, tally, "unit", with_unit)
+        if spared:
+            tally.leave_out(f"unit tests with {stages.WITHOUT_UNIT}; ./test --only unit has them")
     if "conformance" in labels:
         stages.conformance(console, tally, built, options.full)
     if "integration" in labels:

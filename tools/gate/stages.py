@@ -27,8 +27,8 @@ def style(console: Console, tally: Tally, full: bool) -> None:
         ("clang-tidy", lambda: style_checks.clang_tidy(console, full)),
     ]
     if not full:
-        recent = style_checks.RECENT_COMMITS
-        tally.leave_out(f"clang-tidy over what the last {recent} commits did not touch, and tests; ./test --full has it")
+        most = style_checks.MOST_FILES
+        tally.leave_out(f"clang-tidy but for the {most} sources that were changed last; ./test --full has all, and tests")
     for name, check in checks:
         finished = check()
         if finished.code == 0:
@@ -128,6 +128,7 @@ def left_out(console: Console, tally: Tally, label: str, why: str) -> None:
 
 
 FUZZ_PRESET = "asan"  # where the fuzzers are built: they belong to clang and are of little use without a sanitizer
+WITHOUT_UNIT = "tsan"  # in the gate: conformance and integration have the threads that unit tests seldom have
 ONLY_IN = {"fuzz": [FUZZ_PRESET], "simulation": ["release", "asan"]}  # labels that have no use for every preset
 
 

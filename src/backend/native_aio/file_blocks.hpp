@@ -29,7 +29,7 @@ class file_blocks {
   public:
     /// Buffered transfers of more than this go to a thread at once: the copy would keep the loop for longer than the
     /// way to the thread and back takes.
-    static constexpr std::size_t most_from_cache = 64 * 1024;
+    static constexpr std::size_t most_from_cache = std::size_t{64} << 10;
 
     /// Notes in the table what native AIO does with files; what is denied stays so.
     static void describe(capability_table& table) noexcept;
