@@ -83,7 +83,6 @@ task<> conversation::ask_all() {
         asked_.push_back(&r);
         record_of(r).begun = true;
         record_of(r).connected_at = connected_at_;
-        record_of(r).kept_at = kept_at_;
         const bool sent = co_await send_request(r);
         if (sent && !r.upgrades) {
             record_of(r).sent = true;

@@ -64,7 +64,6 @@ class conversation {
     std::size_t next_;
     penstock::net::stream stream_;
     const penstock::time_point connected_at_;
-    penstock::time_point kept_at_ = penstock::never;
     std::vector<const request_plan*> asked_;
     std::size_t answered_ = 0;  // of those
     penstock::scope* both_ = nullptr;

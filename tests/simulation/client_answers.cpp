@@ -89,7 +89,10 @@ task<conversation::step> conversation::answer_head(const request_plan& r) {
     record_of(r).complete = true;
     ++answered_;
     last_ = last_ || !keeps;
-    kept_at_ = current_loop->now();
+    const time_point sent = record_of(r).sent_at;
+    if (keeps && sent != never && world_.surely_ending_at(sent)) {
+        world_.violate("request {}: the gate was ending, and has told that the connection goes on", r.id);
+    }
     // Who is told that it is the end closes, or waits for it.
     if (last_ && plan_.end == last_act::closes) {
         ended_ = "closed by the client";

@@ -13,24 +13,16 @@ bool too_large(const world& w, const request_plan& r) {
     return r.form != body_form::none && r.size > w.plan.gate.bounds.body;
 }
 
-/// What happens to the time of a request and its answer on the way.
-duration way(const world& w) {
-    const bool more = w.plan.machine.faults.delay != 0;
-    return 10 * w.plan.machine.most_delay + (more ? std::chrono::seconds(1) : std::chrono::milliseconds(20));
-}
-
 /// Whether the end of the gate explains that a request was not answered. It does not for those that were under way when
-/// the drain began, for those that came on an open connection in the time of grace, and for those on a connection of
-/// which the gate had said, although its end had begun, that it goes on.
+/// the drain began, and for those that came on an open connection in the time of grace.
 bool drained(const world& w, const request_record& seen) {
     if (w.drain_began == never) return false;
     if (!seen.begun || seen.sent_at == never) return true;
     const auto& t = w.plan.gate.timeouts;
     const time_point cut = std::min(w.cut_began, w.drain_began + std::max(t.drain, t.idle_grace));
     if (seen.ended_at >= cut) return true;
-    const bool in_grace = seen.connected_at < w.drain_began && seen.sent_at < w.drain_began + t.idle_grace - way(w);
-    const bool promised = seen.kept_at != never && seen.kept_at > w.drain_began + way(w);
-    return seen.sent_at >= w.drain_began && !in_grace && !promised;
+    const bool in_grace = seen.connected_at < w.drain_began && seen.sent_at < w.drain_began + t.idle_grace - w.way();
+    return seen.sent_at >= w.drain_began && !in_grace;
 }
 
 /// Whether anything that the plan knows of may have kept the request from its answer.

@@ -23,12 +23,11 @@ struct request_record {
     bool sent = false;   ///< all of it was handed to the connection
     penstock::time_point sent_at = penstock::never;
     penstock::time_point connected_at = penstock::never;
-    penstock::time_point kept_at = penstock::never;  ///< when the answer before it said that its connection goes on
-    bool left = false;                               ///< the client has ended its connection, as planned
-    bool shut_out = false;                           ///< what came before it on its connection has ended that
-    std::uint16_t status = 0;                        ///< of the final answer; 0: none
-    bool by_gate = false;                            ///< the answer is the gate's own
-    bool complete = false;                           ///< all of the answer is there
+    bool left = false;         ///< the client has ended its connection, as planned
+    bool shut_out = false;     ///< what came before it on its connection has ended that
+    std::uint16_t status = 0;  ///< of the final answer; 0: none
+    bool by_gate = false;      ///< the answer is the gate's own
+    bool complete = false;     ///< all of the answer is there
     unsigned interim = 0;
     std::string ended;  ///< how the connection ended, if the answer is not complete
     penstock::time_point ended_at = penstock::never;

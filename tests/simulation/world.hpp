@@ -38,6 +38,15 @@ class world {
     std::size_t origins_listening = 0;
 
     bool draining() const { return machine->now() >= drain_began; }
+    /// What something may take from one end of the gate to the other, where nobody pauses.
+    penstock::duration way() const {
+        const bool more = plan.machine.faults.delay != 0;
+        return 10 * plan.machine.most_delay + (more ? std::chrono::seconds(1) : std::chrono::milliseconds(20));
+    }
+    /// Whether every worker of the gate knows at that time that it ends.
+    bool surely_ending_at(penstock::time_point when) const {
+        return !plan.harsh && drain_began != penstock::never && when > drain_began + way();
+    }
 
     /// Notes what must not be: a sentence with `{}` where the values belong.
     template <class... Values>
