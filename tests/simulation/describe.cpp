@@ -59,9 +59,9 @@ std::string describe(const world& w) {
     const history_plan& h = w.plan;
     const time_point begin = w.begin;
     std::string text = filled(
-        "{} loops, {} origins and {} dead ones{}{}{}{}; drain {}, cut {}\n",
-        {text_of(h.gate_loops), text_of(h.origins), text_of(h.dead_origins), h.harsh ? ", harsh" : "",
-         h.surprises ? ", surprises" : "", h.few_upstreams ? ", few upstreams" : "",
+        "{} loops, {} origins and {} dead ones, {} shared connections{}{}{}{}; drain {}, cut {}\n",
+        {text_of(h.gate_loops), text_of(h.origins), text_of(h.dead_origins), text_of(h.gate.bounds.pipelines),
+         h.harsh ? ", harsh" : "", h.surprises ? ", surprises" : "", h.few_upstreams ? ", few upstreams" : "",
          h.idle_connections_spoil ? ", idle connections spoil" : "", ms(w.drain_began, begin), ms(w.cut_began, begin)});
     for (const client_plan& c : h.clients) {
         text += filled("client {}\n", {name_in(ends, c.end)});

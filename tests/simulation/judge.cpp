@@ -25,9 +25,14 @@ bool drained(const world& w, const request_record& seen) {
     return seen.sent_at >= w.drain_began && !in_grace;
 }
 
+/// On a connection that clients share, the reset that one of them is answered with may overtake another's answer.
+bool overtaken(const world& w, const request_plan& r) {
+    return w.plan.gate.bounds.pipelines != 0 && w.plan.idle_connections_spoil && r.form == body_form::none;
+}
+
 /// Whether anything that the plan knows of may have kept the request from its answer.
 bool excused(const world& w, const request_plan& r, const request_record& seen) {
-    return w.plan.harsh || !r.behaves() || seen.shut_out || too_large(w, r) || drained(w, seen);
+    return w.plan.harsh || !r.behaves() || seen.shut_out || too_large(w, r) || overtaken(w, r) || drained(w, seen);
 }
 
 bool may_be_refused(const world& w, const request_plan& r, const request_record& seen) {
