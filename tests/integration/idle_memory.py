@@ -8,7 +8,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "support"), str(TESTS.parent / "tools")]
-from benchlib.idle import resident_at_steps  # noqa: E402
+from benchlib.idle import STEPS, resident_at_steps  # noqa: E402
 from benchlib.processes import BenchError  # noqa: E402
 from benchlib.stats import slope  # noqa: E402
 from programs import BIN, Cases, Failure, Skip, check, example, why_not  # noqa: E402
@@ -21,7 +21,8 @@ def idle_connections(backend):
     if reason := why_not(backend):
         raise Skip(reason)
     try:
-        points = resident_at_steps(example("echo", "127.0.0.1:0", backend=backend), BIN / "bench" / "echo_load")
+        echo = example("echo", "127.0.0.1:0", backend=backend)
+        points = resident_at_steps(echo, BIN / "bench" / "echo_load", STEPS)
     except BenchError as error:
         raise Failure(str(error)) from None
     found = slope(points[0], points[-1])

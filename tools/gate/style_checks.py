@@ -27,6 +27,7 @@ def clang_tidy(console: Console, full: bool) -> Finished:
         if configured.code != 0:
             return configured
     STAMPS.mkdir(parents=True, exist_ok=True)
+    write_commands()
     found = sorted(path for folder in TIDIED for path in (ROOT / folder).rglob("*.cpp"))
     sources = found if full else recently_touched([path for path in found if not path.stem.endswith("_test")])
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -44,6 +45,12 @@ def clang_tidy(console: Console, full: bool) -> Finished:
     return Finished(1, "".join(result.output for result in failed), failed[0].log, False)
 
 
+def write_commands() -> None:
+    """The compile commands without precompiled headers, which are not there before the build."""
+    commands = (ROOT / "build" / "asan" / "compile_commands.json").read_text()
+    (STAMPS / "compile_commands.json").write_text(re.sub(r"-Xclang -include-pch -Xclang \S+ ", "", commands))
+
+
 def recently_touched(sources: list[Path]) -> list[Path]:
     """Those whose file, or whose header, was changed last; as many of all of them where there is no history."""
     command = ["git", "log", "--name-only", "--format=", "--", *TIDIED, "include"]
@@ -58,7 +65,7 @@ def tidy_one(console: Console, source: Path) -> Finished | None:
     stamp, digest = STAMPS / name, digest_of(source)
     if stamp.exists() and stamp.read_text() == digest:
         return None
-    command = ["clang-tidy-19", "--quiet", "-p", "build/asan", source]
+    command = ["clang-tidy-19", "--quiet", "-p", STAMPS, source]
     finished = console.run(f"tidy-{name}", command, 300)
     if finished.code == 0:
         stamp.write_text(digest)
