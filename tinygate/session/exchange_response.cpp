@@ -42,6 +42,8 @@ task<exchange::step> exchange::receive_response_head() {
             }
             const step passed = co_await pass_interim();
             if (passed != step::done) co_return step::failed;
+            something =
+                true;  // it may have come with the answer before, and where its head was written the request's was
             continue;
         }
         auto piece = co_await up_.stream.receive();
