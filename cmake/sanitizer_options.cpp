@@ -18,9 +18,11 @@ const char* __tsan_default_options() {
 }
 
 // ThreadSanitizer keeps the thread that made each descriptor until it sees close(2). It does not see io_uring's close,
-// and takes the next call on another thread that gets the same number for a race of both.
+// and takes the next call on another thread that gets the same number for a race of both. The names are those of its
+// own functions in front of the calls.
 const char* __tsan_default_suppressions() {
-    return "race_top:^pipe2$\nrace_top:^socket$\nrace_top:^socketpair$\nrace_top:^open$\nrace_top:^openat$\n"
-           "race_top:^accept4$\nrace_top:^eventfd$\nrace_top:^epoll_create1$\n";
+    return "race_top:interceptor_pipe2$\nrace_top:interceptor_socket$\nrace_top:interceptor_socketpair$\n"
+           "race_top:interceptor_open$\nrace_top:interceptor_openat$\nrace_top:interceptor_accept4$\n"
+           "race_top:interceptor_eventfd$\nrace_top:interceptor_epoll_create1$\n";
 }
 }

@@ -31,11 +31,14 @@ WITHOUT_FAULTS = [
     "on/deadlines.a_hundred_thousand_timers_*",
     "on/fairness.a_million_*",
     "on/forks*",
-    "on/load.five_thousand_connections_*",
+    "on/load.*",
     "on/scopes.leaving_one_under_load_*",
     "on/scopes.stopping_the_loop_from_another_thread_under_load*",
     "on/serving.*",  # whose time is spent waiting for limits to pass
 ]
+
+# Faults that mean something to one backend only. With a sanitizer they would each need a row of it to themselves.
+OF_ONE_BACKEND = ["full_signal_queue", "no_aio_slots"]
 
 Row = tuple[str, str, str]
 
@@ -72,7 +75,7 @@ def pairs_of(row: Row) -> set:
 def pairwise_rows(backends: list[str]) -> list[Row]:
     """Few rows such that every two values that can meet, do. Greedy, so not the fewest, but always the same; where it
     does not matter, the preset is the first one, in which a row takes a third of the time."""
-    every, rows = all_rows(backends), []
+    every, rows = [row for row in all_rows(backends) if row[1] == PRESETS[0] or row[2] not in OF_ONE_BACKEND], []
     left = set().union(*map(pairs_of, every))
     while left:
         row = max(every, key=lambda candidate: len(left & pairs_of(candidate)))
