@@ -33,30 +33,6 @@ INSTANTIATE_TEST_SUITE_P(by, epoll_test,
                          ::testing::Values(epoll_trigger::edge, epoll_trigger::level, epoll_trigger::one_shot),
                          [](const auto& of) { return name_of(of.param); });
 
-TEST_P(epoll_test, a_hang_up_that_nobody_wants_does_not_keep_the_loop_busy) {
-    socket_pair pair = connected_unix();
-    receive_op receive({pair.far.get()});
-    ASSERT_EQ(submit(receive), submitted::queued);
-    cancel(receive);
-    pair.near = {};
-    EXPECT_LT(waits_within(50ms), 5);
-    EXPECT_EQ(perform(receive), 0);
-    EXPECT_LT(waits_within(50ms), 5);
-    close(pair.far);
-}
-
-TEST_P(epoll_test, what_is_ready_and_not_wanted_does_not_keep_the_loop_busy) {
-    socket_pair pair = connected_unix();
-    receive_op receive({pair.far.get()});
-    ASSERT_EQ(submit(receive), submitted::queued);
-    put(pair.near, "one");
-    EXPECT_EQ(received(receive), "one");
-    put(pair.near, "two");
-    EXPECT_LT(waits_within(50ms), 5);
-    EXPECT_EQ(receive_with(receive), "two");
-    close(pair.far);
-}
-
 // The registration belongs to what is behind the descriptor, and lives on with it.
 TEST_P(epoll_test, a_closed_descriptor_of_which_there_is_a_copy_is_not_told_of) {
     socket_pair pair = connected_unix();
@@ -83,27 +59,6 @@ TEST_P(epoll_test, a_closed_descriptor_of_which_there_is_a_copy_is_not_told_of) 
     EXPECT_EQ(submit(done), submitted::completed);
 }
 
-TEST_P(epoll_test, both_directions_are_told_apart) {
-    socket_pair pair = connected_unix();
-    const std::string much(4 << 20, 'x');
-    const io_slice slice(much);
-    send_op send({pair.far.get()}, &slice, 1);
-    receive_op receive({pair.far.get()});
-    ASSERT_EQ(submit(receive), submitted::queued);
-    ASSERT_EQ(submit(send), submitted::queued);
-    put(pair.near, "to read");
-    EXPECT_EQ(received(receive), "to read");
-    EXPECT_FALSE(send.final);
-    std::vector<char> sink(1 << 20);
-    for (std::size_t got = 0; got < much.size();) {
-        const auto n = ::recv(pair.near.get(), sink.data(), sink.size(), MSG_DONTWAIT);
-        if (n > 0) got += static_cast<std::size_t>(n);
-        if (n < 0) turn(1s);
-    }
-    EXPECT_EQ(finish(send), 0);
-    close(pair.far);
-}
-
 TEST_P(epoll_test, receiving_again_and_again_costs_what_the_trigger_costs) {
     socket_pair pair = connected_tcp();
     receive_op receive({pair.far.get()});
@@ -115,17 +70,6 @@ TEST_P(epoll_test, receiving_again_and_again_costs_what_the_trigger_costs) {
         EXPECT_EQ(received(receive), "x");
     }
     EXPECT_EQ(registrations(), is_one_shot() ? count : 1);
-    close(pair.far);
-}
-
-TEST_P(epoll_test, urgent_data_does_not_keep_the_loop_busy) {
-    socket_pair pair = connected_tcp();
-    receive_op receive({pair.far.get()});
-    ASSERT_EQ(submit(receive), submitted::queued);
-    put(pair.near, "!", MSG_OOB);
-    EXPECT_LT(waits_within(50ms), 5);
-    put(pair.near, "plain");
-    EXPECT_EQ(received(receive), "plain");
     close(pair.far);
 }
 

@@ -1,10 +1,9 @@
 // What the tests of this folder share: a backend driven as the loop would drive it, and things to try it on.
 #pragma once
 
+#include "backend/driven_backend.hpp"
 #include "backend/linux_aio/linux_aio.hpp"
-#include "base/sigpipe.hpp"
 #include "base/unique_fd.hpp"
-#include "base/worker_pool.hpp"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -21,69 +20,20 @@
 
 namespace penstock::detail {
 
-using namespace std::chrono_literals;
-
-class linux_aio_test : public ::testing::Test {
+class linux_aio_test : public driven_backend {
   protected:
+    linux_aio_test() { options.aio_slots = 1024; }
     void SetUp() override { create(); }
 
     /// Makes the backend anew, with `options` as they are now.
     void create() {
         target.reset();
-        auto made = create_linux_aio({.options = options, .buffers = pool, .workers = workers});
+        auto made = create_linux_aio(environment());
         ASSERT_TRUE(made.has_value()) << made.error().message;
         target = std::move(*made);
     }
 
-    submitted submit(operation& op) {
-        op.final = false;
-        op.cancel_requested = false;
-        op.state = op_state::submitted;
-        return target->submit(op);
-    }
-
-    /// One turn: waits at most `limit` and drops what is ready, which tests look at through the operations.
-    void turn(duration limit = 10s) {
-        const time_point now = clock::now();
-        target->wait(now, limit == duration::max() ? never : now + limit, out);
-        drop_ready();
-    }
-
-    std::int32_t finish(operation& op) {
-        const time_point limit = clock::now() + 20s;
-        while (!op.final && clock::now() < limit) turn(1s);
-        EXPECT_TRUE(op.final) << to_string(op.kind) << " does not end";
-        return op.result;
-    }
-
-    std::int32_t perform(operation& op) {
-        const submitted answer = submit(op);
-        EXPECT_NE(answer, submitted::busy);
-        return answer == submitted::completed ? op.result : finish(op);
-    }
-
-    void cancel(operation& op) {
-        target->cancel(op, out);
-        drop_ready();
-    }
-
-    /// Performs a receive or read and takes out what came; an error as its text.
-    std::string receive(receive_op& op) {
-        const std::int32_t r = perform(op);
-        return r < 0 ? std::strerror(-r) : taken(op);
-    }
-
-    std::string taken(receive_op& op) {
-        std::string text;
-        while (!op.received.empty()) text += pool.dequeue(op.received).text();
-        return text;
-    }
-
-    std::int32_t send(handle to, std::string_view text) {
-        const io_slice slice(text);
-        send_op op(to, &slice, 1);
-        return perform(op);
-    }
+    std::string receive(receive_op& op) { return receive_with(op); }
 
     std::int32_t close(handle h, bool forget_only = false) {
         close_op op(h, forget_only);
@@ -96,17 +46,6 @@ class linux_aio_test : public ::testing::Test {
         EXPECT_EQ(submit(op), submitted::completed);
         return {op.result};
     }
-
-    void drop_ready() {
-        while (ready_item* const item = out.ready().pop()) static_cast<operation*>(item)->ready = false;
-    }
-
-    sigpipe_block no_sigpipe;  // as loops have it
-    buffer_pool pool{{.buffer_size = 4096, .count = 512}};
-    worker_pool workers{2, 64};
-    backend_options options{.aio_slots = 1024};
-    completions out;
-    std::unique_ptr<backend> target;
 };
 
 /// Two connected TCP sockets, both made by the backend.

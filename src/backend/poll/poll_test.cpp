@@ -11,31 +11,6 @@ class poll_test : public mechanism_fixture {
     poll_test() : mechanism_fixture(create_poll) {}
 };
 
-TEST_F(poll_test, a_hang_up_that_nobody_wants_does_not_end_a_wait) {
-    socket_pair pair = connected_unix();
-    receive_op receive({pair.far.get()});
-    ASSERT_EQ(submit(receive), submitted::queued);
-    cancel(receive);
-    ASSERT_TRUE(receive.final);
-    pair.near = {};  // POLLHUP from now on, asked for or not
-    EXPECT_LT(waits_within(50ms), 5);
-    EXPECT_EQ(perform(receive), 0);
-    EXPECT_LT(waits_within(50ms), 5);
-    close(pair.far);
-}
-
-TEST_F(poll_test, what_is_ready_ends_no_wait_before_somebody_asks_for_it) {
-    socket_pair pair = connected_unix();
-    receive_op receive({pair.far.get()});
-    ASSERT_EQ(submit(receive), submitted::queued);
-    put(pair.near, "one");
-    EXPECT_EQ(received(receive), "one");
-    put(pair.near, "two");
-    EXPECT_LT(waits_within(50ms), 5);
-    EXPECT_EQ(receive_with(receive), "two");
-    close(pair.far);
-}
-
 TEST_F(poll_test, a_reader_that_is_gone_ends_a_write) {
     int ends[2];
     ASSERT_EQ(::pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
@@ -94,39 +69,6 @@ TEST_F(poll_test, each_entry_belongs_to_its_descriptor_however_they_come_and_go)
         EXPECT_EQ(received(*receives[i]), std::to_string(i));
         close(pairs[i].far);
     }
-}
-
-TEST_F(poll_test, both_directions_share_an_entry_and_are_told_apart) {
-    socket_pair pair = connected_unix();
-    const std::string much(4 << 20, 'x');
-    const io_slice slice(much);
-    send_op send({pair.far.get()}, &slice, 1);
-    receive_op receive({pair.far.get()});
-    ASSERT_EQ(submit(send), submitted::queued);
-    ASSERT_EQ(submit(receive), submitted::queued);
-    put(pair.near, "to read");
-    EXPECT_EQ(received(receive), "to read");
-    EXPECT_FALSE(send.final);
-    std::vector<char> sink(1 << 20);
-    for (std::size_t got = 0; got < much.size();) {
-        const auto n = ::recv(pair.near.get(), sink.data(), sink.size(), MSG_DONTWAIT);
-        if (n > 0) got += static_cast<std::size_t>(n);
-        if (n < 0) turn(1s);
-    }
-    EXPECT_EQ(finish(send), 0);
-    close(pair.far);
-}
-
-TEST_F(poll_test, urgent_data_wakes_a_receive_once) {
-    socket_pair pair = connected_tcp();
-    receive_op receive({pair.far.get()});
-    ASSERT_EQ(submit(receive), submitted::queued);
-    put(pair.near, "!", MSG_OOB);
-    turn(5s);
-    EXPECT_LT(waits_within(50ms), 5);
-    put(pair.near, "plain");
-    EXPECT_EQ(received(receive), "plain");
-    close(pair.far);
 }
 
 TEST_F(poll_test, a_limit_that_was_lowered_below_what_is_open_leaves_all_watched) {

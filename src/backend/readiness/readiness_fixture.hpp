@@ -1,10 +1,8 @@
-// What the tests of mechanisms of readiness share: one driven as the loop would drive it, and things to wait for.
+// What the tests of mechanisms of readiness share: one that is made anew for each, and things to wait for.
 #pragma once
 
-#include "backend/backend.hpp"
-#include "base/sigpipe.hpp"
+#include "backend/driven_backend.hpp"
 #include "base/unique_fd.hpp"
-#include "base/worker_pool.hpp"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -20,10 +18,8 @@
 
 namespace penstock::detail {
 
-using namespace std::chrono_literals;
-
-/// A mechanism, made anew for each test by `make`.
-class mechanism_fixture : public ::testing::Test {
+/// A mechanism of readiness, made anew for each test.
+class mechanism_fixture : public driven_backend {
   protected:
     using maker = std::expected<std::unique_ptr<backend>, setup_error> (*)(const backend_environment&);
     explicit mechanism_fixture(maker make) : make_(make) {}
@@ -34,41 +30,7 @@ class mechanism_fixture : public ::testing::Test {
         target = std::move(*made);
     }
 
-    std::expected<std::unique_ptr<backend>, setup_error> create() {
-        return make_({.options = options, .buffers = pool, .workers = workers});
-    }
-
-    submitted submit(operation& op) {
-        op.final = false;
-        op.cancel_requested = false;
-        op.state = op_state::submitted;
-        return target->submit(op);
-    }
-
-    /// One turn: waits at most `limit` and drops what is ready, which tests look at through the operations.
-    void turn(duration limit) {
-        const time_point now = clock::now();
-        target->wait(now, now + limit, out);
-        drop_ready();
-    }
-
-    std::int32_t finish(operation& op) {
-        const time_point limit = clock::now() + 20s;
-        while (!op.final && clock::now() < limit) turn(1s);
-        EXPECT_TRUE(op.final) << to_string(op.kind) << " does not end";
-        return op.result;
-    }
-
-    std::int32_t perform(operation& op) {
-        const submitted answer = submit(op);
-        EXPECT_NE(answer, submitted::busy);
-        return answer == submitted::completed ? op.result : finish(op);
-    }
-
-    void cancel(operation& op) {
-        target->cancel(op, out);
-        drop_ready();
-    }
+    virtual std::expected<std::unique_ptr<backend>, setup_error> create() { return make_(environment()); }
 
     void close(unique_fd& fd) {
         close_op op({fd.release()});
@@ -76,38 +38,18 @@ class mechanism_fixture : public ::testing::Test {
     }
 
     /// What a receive or read under way brings; an error as its text.
-    std::string received(receive_op& op) { return taken(op, finish(op)); }
-    /// The same for one that is to be submitted.
-    std::string receive_with(receive_op& op) { return taken(op, perform(op)); }
-
-    std::string taken(receive_op& op, std::int32_t outcome) {
-        if (outcome < 0) return decode(outcome).message();
-        std::string text;
-        while (!op.received.empty()) text += pool.dequeue(op.received).text();
-        return text;
+    std::string received(receive_op& op) {
+        const std::int32_t r = finish(op);
+        return r < 0 ? std::strerror(-r) : taken(op);
     }
 
     /// How many waits it takes to get through `limit` in which nothing is to be told. A few; a busy loop makes
     /// thousands.
     int waits_within(duration limit) {
         int waits = 0;
-        for (const time_point end = clock::now() + limit; clock::now() < end; ++waits) {
-            target->wait(clock::now(), end, out);
-            drop_ready();
-        }
+        for (const time_point end = clock::now() + limit; clock::now() < end; ++waits) turn(end - clock::now());
         return waits;
     }
-
-    void drop_ready() {
-        while (ready_item* const item = out.ready().pop()) static_cast<operation*>(item)->ready = false;
-    }
-
-    sigpipe_block no_sigpipe;  // as loops have it
-    buffer_pool pool{{.buffer_size = 4096, .count = 512}};
-    worker_pool workers{2, 64};
-    backend_options options;
-    completions out;
-    std::unique_ptr<backend> target;
 
   private:
     maker make_;

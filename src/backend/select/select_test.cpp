@@ -15,30 +15,6 @@ class select_test : public mechanism_fixture {
     select_test() : mechanism_fixture(create_select) {}
 };
 
-TEST_F(select_test, a_hang_up_that_nobody_wants_does_not_end_a_wait) {
-    socket_pair pair = connected_unix();
-    receive_op receive({pair.far.get()});
-    ASSERT_EQ(submit(receive), submitted::queued);
-    cancel(receive);
-    pair.near = {};
-    EXPECT_LT(waits_within(50ms), 5);
-    EXPECT_EQ(perform(receive), 0);
-    EXPECT_LT(waits_within(50ms), 5);
-    close(pair.far);
-}
-
-TEST_F(select_test, what_is_ready_ends_no_wait_before_somebody_asks_for_it) {
-    socket_pair pair = connected_unix();
-    receive_op receive({pair.far.get()});
-    ASSERT_EQ(submit(receive), submitted::queued);
-    put(pair.near, "one");
-    EXPECT_EQ(received(receive), "one");
-    put(pair.near, "two");
-    EXPECT_LT(waits_within(50ms), 5);
-    EXPECT_EQ(receive_with(receive), "two");
-    close(pair.far);
-}
-
 TEST_F(select_test, a_descriptor_that_the_program_has_closed_is_told_and_harms_no_other) {
     socket_pair gone = connected_unix();
     socket_pair kept = connected_unix();
@@ -52,18 +28,6 @@ TEST_F(select_test, a_descriptor_that_the_program_has_closed_is_told_and_harms_n
     put(kept.near, "still here");
     EXPECT_EQ(received(receive), "still here");
     close(kept.far);
-}
-
-TEST_F(select_test, urgent_data_wakes_a_receive_once) {
-    socket_pair pair = connected_tcp();
-    receive_op receive({pair.far.get()});
-    ASSERT_EQ(submit(receive), submitted::queued);
-    put(pair.near, "!", MSG_OOB);
-    turn(5s);  // in the exception set only
-    EXPECT_LT(waits_within(50ms), 5);
-    put(pair.near, "plain");
-    EXPECT_EQ(received(receive), "plain");
-    close(pair.far);
 }
 
 TEST_F(select_test, the_last_bit_of_the_set_is_watched) {

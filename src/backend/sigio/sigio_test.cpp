@@ -1,9 +1,8 @@
 // What only signals do: they outlive their descriptor, their queue overflows, and they belong to a thread.
 #include "backend/sigio/sigio.hpp"
 
-#include "base/sigpipe.hpp"
+#include "backend/driven_backend.hpp"
 #include "base/unique_fd.hpp"
-#include "base/worker_pool.hpp"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -25,8 +24,6 @@
 
 namespace penstock::detail {
 namespace {
-
-using namespace std::chrono_literals;
 
 bool blocked(int number) {
     ::sigset_t set;
@@ -50,49 +47,19 @@ class signal_queue_limit {
     ::rlimit before_{};
 };
 
-class sigio_test : public ::testing::Test {
+class sigio_test : public driven_backend {
   protected:
     void SetUp() override {
         options.ready_signal = SIGRTMIN + 5;
         target = must_create();
     }
 
-    std::expected<std::unique_ptr<backend>, setup_error> create() {
-        return create_sigio({.options = options, .buffers = pool, .workers = workers});
-    }
+    std::expected<std::unique_ptr<backend>, setup_error> create() { return create_sigio(environment()); }
 
     std::unique_ptr<backend> must_create() {
         auto made = create();
         EXPECT_TRUE(made.has_value()) << made.error().message;
         return made ? std::move(*made) : nullptr;
-    }
-
-    submitted submit(operation& op, backend* by = nullptr) {
-        op.final = false;
-        op.cancel_requested = false;
-        op.state = op_state::submitted;
-        return (by != nullptr ? by : target.get())->submit(op);
-    }
-
-    void turn(duration limit = 10s, backend* by = nullptr) {
-        const time_point now = clock::now();
-        (by != nullptr ? by : target.get())->wait(now, now + limit, out);
-        while (ready_item* const item = out.ready().pop()) static_cast<operation*>(item)->ready = false;
-    }
-
-    std::int32_t finish(operation& op) {
-        const time_point limit = clock::now() + 20s;
-        while (!op.final && clock::now() < limit) turn(1s);
-        EXPECT_TRUE(op.final) << to_string(op.kind) << " does not end";
-        return op.result;
-    }
-
-    std::int32_t perform(operation& op) { return submit(op) == submitted::completed ? op.result : finish(op); }
-
-    std::string taken(receive_op& op) {
-        std::string text;
-        while (!op.received.empty()) text += pool.dequeue(op.received).text();
-        return text;
     }
 
     void cancel(operation& op) {
@@ -102,7 +69,7 @@ class sigio_test : public ::testing::Test {
 
     void close(handle h, bool forget_only = false, backend* by = nullptr) {
         close_op op(h, forget_only);
-        EXPECT_EQ(submit(op, by), submitted::completed);
+        EXPECT_EQ(submit(op, by == nullptr ? *target : *by), submitted::completed);
     }
 
     handle open_socket() {
@@ -147,13 +114,6 @@ class sigio_test : public ::testing::Test {
         what.si_band = band;
         ASSERT_EQ(::syscall(SYS_rt_tgsigqueueinfo, ::getpid(), ::gettid(), number, &what), 0);
     }
-
-    sigpipe_block no_sigpipe;  // as loops have it
-    buffer_pool pool{{.buffer_size = 4096, .count = 512}};
-    worker_pool workers{2, 64};
-    backend_options options;
-    completions out;
-    std::unique_ptr<backend> target;
 };
 
 void put(const unique_fd& fd, std::string_view text) {
@@ -270,7 +230,7 @@ TEST_F(sigio_test, two_loops_of_a_thread_have_a_signal_each_and_share_the_overfl
         const signal_queue_limit none(0);
         put(c.far, "hello");
     }
-    turn(0s, other.get());
+    turn(0s, *other);
     EXPECT_EQ(other->statistics().overflows, 1U);
     EXPECT_FALSE(op.final);
     turn(10s);

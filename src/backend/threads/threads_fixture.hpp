@@ -2,9 +2,9 @@
 // on.
 #pragma once
 
+#include "backend/driven_backend.hpp"
 #include "backend/threads/threads.hpp"
 #include "base/unique_fd.hpp"
-#include "base/worker_pool.hpp"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -21,79 +21,23 @@
 
 namespace penstock::detail {
 
-using namespace std::chrono_literals;
-
-class threads_test : public ::testing::Test {
+class threads_test : public driven_backend {
   protected:
-    ~threads_test() override { target.reset(); }
+    threads_test() : driven_backend({.buffer_size = 4096, .count = 8}, 1, 1) { options.max_threads = 64; }
+    void SetUp() override { create(); }
 
-    /// Makes the backend anew; without it, the defaults hold.
+    /// Makes the backend anew, with `options` as they are now.
     void create() {
-        auto made = create_threads({.options = options, .buffers = pool, .workers = workers});
+        auto made = create_threads(environment());
         ASSERT_TRUE(made.has_value()) << made.error().message;
         target = std::move(*made);
     }
 
-    void SetUp() override {
-        options.max_threads = 64;
-        create();
-    }
-
-    submitted submit(operation& op) {
-        op.final = false;
-        op.state = op_state::submitted;
-        return target->submit(op);
-    }
-
-    /// One turn: waits at most `limit` and drops what is ready, which tests look at through the operations.
-    void turn(duration limit = 10s) {
-        const time_point now = clock::now();
-        target->wait(now, limit == duration::max() ? never : now + limit, out);
-        while (ready_item* const item = out.ready().pop()) static_cast<operation*>(item)->ready = false;
-    }
-
-    /// Turns until the operation's final completion.
-    std::int32_t finish(operation& op) {
-        const time_point limit = clock::now() + 20s;
-        while (!op.final && clock::now() < limit) turn(1s);
-        EXPECT_TRUE(op.final) << to_string(op.kind) << " does not end";
-        return op.result;
-    }
-
-    std::int32_t perform(operation& op) { return submit(op) == submitted::completed ? op.result : finish(op); }
-
-    void cancel(operation& op) {
-        target->cancel(op, out);
-        while (ready_item* const item = out.ready().pop()) static_cast<operation*>(item)->ready = false;
-    }
+    std::string receive(receive_op& op) { return receive_with(op); }
 
     /// Gives threads the time to get into their system calls. Tests hold without it; it only makes the usual
     /// order of events likely.
     void let_block() { turn(20ms); }
-
-    /// Performs a receive or read and takes out what came; `-EXXX` as text for an error.
-    std::string receive(receive_op& op) {
-        const std::int32_t r = perform(op);
-        return r < 0 ? std::strerror(-r) : taken(op);
-    }
-
-    std::string taken(receive_op& op) {
-        std::string text;
-        while (!op.received.empty()) text += pool.dequeue(op.received).text();
-        return text;
-    }
-
-    std::int32_t send(handle to, std::string_view text) {
-        const io_slice slice(text);
-        send_op op(to, &slice, 1);
-        return perform(op);
-    }
-
-    buffer_pool pool{{.buffer_size = 4096, .count = 8}};
-    worker_pool workers{1, 1};
-    backend_options options{};
-    completions out;
-    std::unique_ptr<backend> target;
 };
 
 inline handle of(const unique_fd& fd) { return {fd.get()}; }
