@@ -8,29 +8,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <string>
-#include <string_view>
 
 namespace {
-
-struct mechanism {
-    std::string_view name;
-    void (*serve)(int listener);
-};
-
-constexpr std::array mechanisms{
-    mechanism{"io_uring", bench::echo_with_io_uring},
-    mechanism{"epoll", bench::echo_with_epoll},
-    mechanism{"epoll:level", bench::echo_with_epoll_level},
-    mechanism{"epoll:oneshot", bench::echo_with_epoll_one_shot},
-    mechanism{"linux_aio", bench::echo_with_linux_aio},
-    mechanism{"poll", bench::echo_with_poll},
-    mechanism{"select", bench::echo_with_select},
-    mechanism{"threads", bench::echo_with_threads},
-    mechanism{"sigio", bench::echo_with_sigio},
-};
 
 void end_on_sigterm() {
     struct sigaction action{};
@@ -50,8 +31,9 @@ int main(int count, char** values) {
          .options = {"--mechanism", "--listen"},
          .flags = {}}};
     const std::string name = arguments.text("--mechanism");
-    const auto chosen = std::ranges::find(mechanisms, name, &mechanism::name);
-    if (chosen == mechanisms.end()) {
+    const auto servers = bench::bare_echo_servers();
+    const auto chosen = std::ranges::find(servers, name, &bench::bare_echo_server::name);
+    if (chosen == servers.end()) {
         arguments.misuse("unknown mechanism '" + name + "'");
     }
     const auto address = bench::parse_address(arguments.text("--listen"));

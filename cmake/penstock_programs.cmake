@@ -11,5 +11,6 @@ endforeach()
 # What measures is of no use with a sanitizer inside.
 if(NOT PENSTOCK_SANITIZE)
   add_subdirectory(${PROJECT_SOURCE_DIR}/bench)
+  add_subdirectory(${PROJECT_SOURCE_DIR}/iobench)
 endif()
 add_subdirectory(${PROJECT_SOURCE_DIR}/tinygate)

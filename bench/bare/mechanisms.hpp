@@ -1,5 +1,8 @@
 #pragma once
 
+#include <span>
+#include <string_view>
+
 // One echo server per I/O model, each written straight on the kernel's interface: the yardstick that a
 // penstock backend is measured against. They share no loop on purpose; what differs between them is what a
 // reader wants to compare.
@@ -19,5 +22,13 @@ inline constexpr int max_message = 4096;
 [[noreturn]] void echo_with_select(int listener);
 [[noreturn]] void echo_with_threads(int listener);
 [[noreturn]] void echo_with_sigio(int listener);
+
+struct bare_echo_server {
+    std::string_view name;
+    void (*serve)(int listener);
+};
+
+// All of them, by the names that penstock gives to the mechanisms.
+std::span<const bare_echo_server> bare_echo_servers();
 
 }  // namespace bench

@@ -1,0 +1,28 @@
+// Who can be an echo server: penstock on each backend, a bare loop per mechanism, and what users would otherwise pick.
+#pragma once
+
+#include "model/workload.hpp"
+#include "process/roles.hpp"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace iobench {
+
+struct echo_server {
+    contender who;
+    /// Serves connections of a listening TCP socket until the process is ended: what it receives it sends back. Runs in
+    /// a process of its own, which has nothing else to do.
+    std::function<void(int listener)> serve;
+};
+
+std::vector<echo_server> penstock_echo_servers();
+std::vector<echo_server> bare_echo_servers();
+/// All of them, also those that can't run here.
+std::vector<echo_server> echo_servers();
+
+/// `echo-server NAME`: says `listening on ADDRESS`.
+role echo_server_role();
+
+}  // namespace iobench

@@ -1,0 +1,51 @@
+#include <penstock/penstock.hpp>
+
+#include "contenders/echo/echo_servers.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace iobench {
+
+namespace {
+
+using penstock::task;
+
+task<penstock::net::after> answer(penstock::net::stream& peer) {
+    do {
+        const penstock::result<penstock::lease> received = co_await peer.receive();
+        if (!received || received->empty()) co_return penstock::net::after::close;
+        if (!co_await peer.send(received->bytes())) co_return penstock::net::after::close;
+    } while (peer.has_input());
+    co_return penstock::net::after::idle;
+}
+
+task<void> serve_all(int listener) {
+    auto door = co_await penstock::net::adopt_listener(listener);
+    if (!door) std::exit(1);
+    constexpr penstock::net::serve_options options{.most_connections = SIZE_MAX};
+    static_cast<void>(co_await penstock::net::serve(*door, options, answer));
+}
+
+void serve_on(const std::string& backend, int listener) {
+    const auto engine = penstock::loop::create({.backend = backend});
+    if (!engine) {
+        std::fprintf(stderr, "%s\n", engine.error().message.c_str());
+        std::exit(1);
+    }
+    (*engine)->run(serve_all(listener));
+}
+
+}  // namespace
+
+std::vector<echo_server> penstock_echo_servers() {
+    std::vector<echo_server> all;
+    for (const auto& one : penstock::survey_backends()) {
+        if (one.name == "null" || one.capabilities.own_world) continue;  // no sockets of this machine
+        all.push_back({{"penstock/" + one.name, group::penstock, one.works ? "" : one.why_not},
+                       [name = one.name](int listener) { serve_on(name, listener); }});
+    }
+    return all;
+}
+
+}  // namespace iobench

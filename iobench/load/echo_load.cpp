@@ -1,0 +1,45 @@
+#include "load/echo_load.hpp"
+
+#include "../bench/load/echo_load.hpp"
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+namespace iobench {
+
+namespace {
+
+int generate(std::span<const std::string> arguments) {
+    std::vector<std::string> words = {"echo-load"};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    std::vector<char*> values;
+    for (std::string& word : words) values.push_back(word.data());
+    return bench::echo_load_main(static_cast<int>(values.size()), values.data());
+}
+
+}  // namespace
+
+std::expected<echo_load, std::string> echo_load::open(const echo_job& job) {
+    auto process = child::in_role(
+        {"echo-load", "--connect", job.address, "--connections", std::to_string(job.connections), "--size",
+         std::to_string(job.message_size), "--seconds", std::to_string(job.seconds), "--gated"},
+        core::load);
+    if (!process) return std::unexpected(process.error());
+    if (const auto said = process->read_line(); !said) return std::unexpected(said.error());
+    return echo_load(std::move(*process), job.seconds);
+}
+
+std::expected<echo_result, std::string> echo_load::run() {
+    if (const auto told = process_.tell("go"); !told) return std::unexpected(told.error());
+    const auto said = process_.read_line(std::chrono::duration<double>(seconds_ + 30));
+    if (!said) return std::unexpected(said.error());
+    const auto result = nlohmann::json::parse(*said, nullptr, false);
+    if (result.is_discarded() || result.value("errors", 1) != 0 || result.value("messages", 0) == 0) {
+        return std::unexpected("the load went wrong: " + *said);
+    }
+    return echo_result{result["messages"], result["seconds"], result["p50_us"], result["p99_us"]};
+}
+
+role echo_load_role() { return {"echo-load", generate}; }
+
+}  // namespace iobench

@@ -1,0 +1,43 @@
+// The load on echo servers.
+#pragma once
+
+#include "process/child.hpp"
+#include "process/roles.hpp"
+
+#include <expected>
+#include <string>
+
+namespace iobench {
+
+struct echo_job {
+    std::string address;
+    std::size_t connections = 32;
+    std::size_t message_size = 64;
+    double seconds = 0.5;
+};
+
+/// What a load generator saw.
+struct echo_result {
+    double messages = 0;
+    double seconds = 0;
+    double p50_us = 0;
+    double p99_us = 0;
+};
+
+/// Connections that are open and warm, in a process of their own, waiting for run(). Every echo is compared with what
+/// was sent.
+class echo_load {
+  public:
+    static std::expected<echo_load, std::string> open(const echo_job&);
+    std::expected<echo_result, std::string> run();
+
+  private:
+    echo_load(child process, double seconds) : process_(std::move(process)), seconds_(seconds) {}
+    child process_;
+    double seconds_;
+};
+
+/// `echo-load OPTION...`: those of bench/load/echo_load.cpp.
+role echo_load_role();
+
+}  // namespace iobench

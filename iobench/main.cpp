@@ -1,0 +1,27 @@
+// iobench: every I/O model of this machine side by side.
+#include "cli/commands.hpp"
+#include "registry.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+namespace {
+
+/// As a child of itself.
+int play(std::span<const std::string> words) {
+    const auto all = iobench::roles();
+    const auto chosen =
+        std::ranges::find_if(all, [&](const iobench::role& r) { return words.size() > 0 && r.name == words[0]; });
+    if (chosen == all.end()) return std::fputs("iobench: no such role\n", stderr), 2;
+    return chosen->run(words.subspan(1));
+}
+
+}  // namespace
+
+int main(int count, char** values) {
+    const std::vector<std::string> words(values + 1, values + count);
+    if (!words.empty() && words[0] == "--role") return play(std::span(words).subspan(1));
+    return iobench::command_line(count, values);
+}

@@ -1,0 +1,43 @@
+// Medians, and how far to trust them: the bootstrap, and verdicts that say "tied" when they must.
+#pragma once
+
+#include "model/results.hpp"
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace iobench {
+
+/// A value and the interval that holds it with 95 % confidence.
+struct estimate {
+    double value = 0;
+    double low = 0;
+    double high = 0;
+};
+
+/// Of a non-empty list. For an even number the mean of the two in the middle.
+double median(std::vector<double> values);
+
+/// The median with the percentile bootstrap of it (Efron 1979), 2,000 resamples. Seeded: the same values give the same
+/// interval. `values` must not be empty; a single value has itself for an interval.
+estimate median_of(const std::vector<double>& values);
+
+enum class verdict { faster, tied, slower };  ///< "faster" means better, also where more is better
+std::string_view to_string(verdict);
+
+/// How a contender compares with another. The ratio is that of neighbours in time: of each round both took part in, so
+/// that noise which lasts longer than a round cancels out. Below 1 is better if less is better, above 1 if more is.
+struct comparison {
+    estimate ratio;
+    verdict is = verdict::tied;
+    std::size_t pairs = 0;
+};
+
+/// \return nothing if there are fewer than three rounds in which both gave the metric: that few say nothing.
+std::optional<comparison> compare(const series& subject, const series& reference, const metric& by);
+
+/// The series with the best median of the metric among those that have it; null if none has.
+const series* best_of(const std::vector<const series*>& among, const metric& by);
+
+}  // namespace iobench
