@@ -34,7 +34,7 @@ MAY_INCLUDE = {
     "files": {"base", "op", "backend", "native_aio"},
     "readiness": {"base", "op", "backend", "files"},
     "mechanism": {"base", "op", "backend", *SHARED_ROOMS},
-    "registry": {"base", "op", "backend", "mechanism"},
+    "registry": {"base", "op", "backend", "mechanism", *SHARED_ROOMS},
     "runtime": {"base", "op", "backend", "registry"},
     "coro": {"base", "op", "backend", "registry", "runtime"},
     "net": {"base", "op", "backend", "registry", "runtime", "coro"},
