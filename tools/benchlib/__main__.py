@@ -1,11 +1,12 @@
 import argparse
+import json
 import os
 import resource
 import signal
 import sys
 from pathlib import Path
 
-from benchlib import await_cost, echo, forwarder, idle, proxy, wrk
+from benchlib import await_cost, chart, echo, forwarder, idle, proxy, wrk
 from benchlib.processes import BenchError, end_all
 from benchlib.report import Report
 
@@ -18,7 +19,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # in order, so that nothing is left behind
     try:
         report = RUN[options.what](options)
-        if options.json:
+        if getattr(options, "json", None):
             report.save(options.json)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
@@ -66,15 +67,23 @@ def parse():
     per_form.add_argument("--seconds", type=positive(float), metavar="S", help="of load per side of a pair")
 
     per_request = kinds.add_parser(
-        "proxy", parents=[common], help=proxy.ABOUT.replace("%", "%%"), description=proxy.METHOD
+        "proxy", parents=[common], help=proxy.ABOUT.replace("%", "%%"), description=proxy.METHOD,
+        epilog="Parts: " + "; ".join(f"{name}: {part.ABOUT}" for name, part in proxy.PARTS.items()),
     )
-    per_request.add_argument("--backends", type=backend_list, default=BACKENDS, metavar="A,B", help="of TinyGate")
+    per_request.add_argument(
+        "--what", dest="parts", type=part_list, metavar="A,B", help="only these parts (default: all; with --case: requests)"
+    )
+    per_request.add_argument("--backends", type=backend_list, metavar="A,B", help="of TinyGate; some parts take the first only")
     per_request.add_argument(
         "--case", type=case, action="append", metavar="PATH:CONNECTIONS",
-        help=f"a load; may be repeated (default: {' '.join(proxy.CASES)})",
+        help=f"a load of requests; may be repeated (default: {' '.join(proxy.CASES)})",
     )
-    per_request.add_argument("--rounds", type=positive(int), metavar="N", help="turns of each proxy per case (default 5)")
-    per_request.add_argument("--seconds", type=positive(float), metavar="S", help="of load per turn (default 3)")
+    per_request.add_argument("--rounds", type=positive(int), metavar="N", help="turns of each proxy (default 11)")
+    per_request.add_argument("--seconds", type=positive(float), metavar="S", help="of load per turn (default 1.5)")
+
+    picture = kinds.add_parser("chart", help="draws what `proxy --json FILE` has measured, as SVG")
+    picture.add_argument("file", type=Path, metavar="FILE")
+    picture.add_argument("--out", type=Path, default=ROOT / "docs/figures/proxy.svg", metavar="SVG")
     return parser.parse_args()
 
 
@@ -131,25 +140,43 @@ def run_forwarder(options):
 
 
 def run_proxy(options):
-    require(options.bin / "tinygate", options.bin / "bench/bare_pump")
+    programs = ("tinygate", "bench/bare_pump", "bench/http_load", "bench/upload_origin")
+    require(*(options.bin / program for program in programs))
     if not wrk.installed():
         raise BenchError("wrk, which makes the load, is not installed: run `tools/packages ensure`")
-    quick = options.quick
-    plan = proxy.Plan(
-        backends=options.backends,
-        cases=options.case or [proxy.Case.parse(text) for text in (["/:16"] if quick else proxy.CASES)],
-        rounds=options.rounds or (2 if quick else 5),
-        seconds=options.seconds or (0.2 if quick else 3),
-        warm_up=0.1 if quick else 1,
-        traced=(0.1, 0.3) if quick else (0.5, 1.5),
-    )
-    raise_descriptor_limit(4 * max(case.connections for case in plan.cases) + 100)
+    plan = proxy_plan(options)
+    raise_descriptor_limit(2 * plan.most_connections + 1_000)
     report = Report(ROOT, proxy.ABOUT)
     proxy.measure(plan, options.bin, report)
     return report
 
 
-RUN = {"echo": run_echo, "idle": run_idle, "await": run_await, "forwarder": run_forwarder, "proxy": run_proxy}
+def proxy_plan(options):
+    quick = options.quick
+    chosen = {
+        "parts": options.parts or (["requests"] if options.case else list(proxy.PARTS)),
+        "backends": options.backends or ["io_uring", "epoll", "linux_aio"],
+        "cases": options.case or [proxy.Case.parse(text) for text in (["/:16"] if quick else proxy.CASES)],
+        "rounds": options.rounds,
+        "seconds": options.seconds,
+    }
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    return proxy.Plan.quick(**chosen) if quick else proxy.Plan.full(**chosen)
+
+
+def run_chart(options):
+    try:
+        drawn = chart.draw(json.loads(options.file.read_text()))
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(drawn)
+    except OSError as error:
+        raise BenchError(f"{error.filename}: {error.strerror}") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise BenchError(f"{options.file} is not what `tools/bench proxy --json` writes: {error}") from None
+    print(options.out)
+
+
+RUN = {"echo": run_echo, "idle": run_idle, "await": run_await, "forwarder": run_forwarder, "proxy": run_proxy, "chart": run_chart}
 
 
 def require(*programs):
@@ -179,6 +206,14 @@ def form_list(text):
     for name in names:
         if name not in forwarder.FORMS:
             raise argparse.ArgumentTypeError(f"unknown form '{name}' (there are {', '.join(forwarder.FORMS)})")
+    return names
+
+
+def part_list(text):
+    names = text.split(",")
+    for name in names:
+        if name not in proxy.PARTS:
+            raise argparse.ArgumentTypeError(f"unknown part '{name}' (there are {', '.join(proxy.PARTS)})")
     return names
 
 

@@ -28,10 +28,14 @@ def measure(backends, programs, report):
 
 
 def resident_at_steps(command, load, steps):
-    """One server to which connections are added, so that only what grows with them is counted."""
+    """A fresh server, so that only what grows with its connections is counted."""
+    with Server(command) as server:
+        return resident_while_growing(server, load, steps)
+
+
+def resident_while_growing(server, load, steps):
     points = []
     with ExitStack() as held:
-        server = held.enter_context(Server(command))
         for count in steps:
             open_already = points[-1][0] if points else 0
             held.enter_context(IdleConnections(load, server, count - open_already))

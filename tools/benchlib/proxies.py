@@ -1,21 +1,23 @@
 """The proxies that are compared and the origin behind them. Each works in one thread, on one core."""
 
+import json
 import os
 import shutil
 import socket
 import subprocess
 import time
 
-from benchlib.processes import LOAD_CORE, PATIENCE, BenchError, Measured, Process, Server
+from benchlib.processes import LOAD_CORE, PATIENCE, SERVER_CORE, BenchError, Measured, Process, Server
 
 PEERS = ("nginx", "haproxy")
 BODY = "hello world, hello world, hello world, hello world, hello world!"  # and a newline: 65 bytes
+MOST_AT_ORIGIN = 10_000  # connections
 FILES = {"1k": 1 << 10, "16k": 16 << 10, "64k": 64 << 10, "1m": 1 << 20, "10m": 10 << 20}
 
 
-def tinygate(bin_folder, backend, origin, *options):
+def tinygate(bin_folder, backend, origin, *options, workers=1, core=SERVER_CORE):
     command = [bin_folder / "tinygate", "--listen", "127.0.0.1:0", "--to", origin, "--backend", backend]
-    return Server([*command, "--workers", "1", *options])
+    return Server([*command, "--workers", workers, *options], core)
 
 
 def origin(bin_folder, name, core, *options):
@@ -23,13 +25,26 @@ def origin(bin_folder, name, core, *options):
     return Server([bin_folder / "tinygate-origin", "--name", name, *options], core)
 
 
+def upload_origin(bin_folder):
+    """Reads every body to its end before it answers, and counts the bytes."""
+    return UploadOrigin([bin_folder / "bench/upload_origin", "--listen", "127.0.0.1:0"], LOAD_CORE)
+
+
+class UploadOrigin(Server):
+    def counted(self):
+        """Requests and bytes of bodies so far."""
+        self.tell("")
+        said = json.loads(self.read_line())
+        return said["requests"], said["bytes"]
+
+
 def bare_pump(bin_folder, mechanism, origin):
     return Server([bin_folder / "bench/bare_pump", "--mechanism", mechanism, "--listen", "127.0.0.1:0", "--to", origin])
 
 
-def peer(name, folder, origin):
+def peer(name, folder, origin, **options):
     """nginx or HAProxy, in a folder of its own."""
-    return {"nginx": Nginx, "haproxy": Haproxy}[name](folder, origin)
+    return {"nginx": Nginx, "haproxy": Haproxy}[name](folder, origin, **options)
 
 
 def version_of(name):
@@ -45,9 +60,10 @@ def version_of(name):
 class Foreign(Measured):
     """A server that takes the port from a configuration and does not say when it listens."""
 
-    def __init__(self, folder, origin):
+    def __init__(self, folder, origin, clients=2_000):
+        """`clients`: how many connections it must be able to hold."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.origin = folder, origin
+        self.folder, self.origin, self.clients = folder, origin, clients
         self.address = f"127.0.0.1:{free_port()}"
         super().__init__(self.configure())
 
@@ -56,12 +72,18 @@ class Foreign(Measured):
 
 
 class Nginx(Foreign):
+    def __init__(self, *arguments, access_log="off", request_buffering="on", **options):
+        """Buffering is nginx's default: it takes a request's body whole, larger ones into a file, before it goes on."""
+        self.access_log, self.request_buffering = access_log, request_buffering
+        super().__init__(*arguments, **options)
+
     def configure(self):
         configuration = self.folder / "nginx.conf"
         configuration.write_text(
-            nginx_preamble(self.folder)
-            + f"""http {{ access_log off; keepalive_requests 100000000; {nginx_folders(self.folder)}
-              upstream origin {{ server {self.origin}; keepalive 1024; keepalive_requests 100000000; }}
+            nginx_preamble(self.folder, 2 * self.clients + 192)
+            + f"""http {{ access_log {self.access_log}; keepalive_requests 100000000; {nginx_folders(self.folder)}
+              client_max_body_size 0; proxy_request_buffering {self.request_buffering};
+              upstream origin {{ server {self.origin}; keepalive {max(1024, self.clients)}; keepalive_requests 100000000; }}
               server {{ listen {self.address} backlog=4096;
                 location / {{
                   proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection "";
@@ -76,7 +98,7 @@ class Haproxy(Foreign):
         configuration.write_text(
             f"""global
               nbthread 1
-              maxconn 2000
+              maxconn {self.clients}
             defaults
               mode http
               timeout connect 5s
@@ -86,9 +108,10 @@ class Haproxy(Foreign):
               option splice-auto
             frontend gate
               bind {self.address} backlog 4096
+              maxconn {self.clients}
               default_backend origins
             backend origins
-              server one {self.origin} pool-max-conn 2000\n"""
+              server one {self.origin} pool-max-conn {self.clients}\n"""
         )
         return ["haproxy", "-db", "-f", configuration]
 
@@ -102,7 +125,7 @@ class NginxOrigin(Process):
         make_files(folder / "www/f")
         self.address = f"127.0.0.1:{free_port()}"
         (folder / "nginx.conf").write_text(
-            nginx_preamble(folder)
+            nginx_preamble(folder, MOST_AT_ORIGIN)
             + f"""http {{ access_log off; keepalive_requests 100000000; {nginx_folders(folder)}
               server {{ listen {self.address} backlog=4096;
                 location / {{ return 200 "{BODY}\\n"; }}
@@ -116,10 +139,10 @@ class NginxOrigin(Process):
             raise
 
 
-def nginx_preamble(folder):
+def nginx_preamble(folder, connections):
     return (
         f"worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/error.log;\n"
-        "events { worker_connections 8192; }\n"
+        f"events {{ worker_connections {max(8192, connections)}; }}\n"
     )
 
 

@@ -15,9 +15,10 @@ class Figure:
     unit: str
     ratio: Ratio | None = None
     samples: dict = field(default_factory=dict)
+    interval: tuple | None = None  # of the value itself, with 95 % confidence
 
     def line(self):
-        beside = "- -"
+        beside = f"- [{self.interval[0]:.4g},{self.interval[1]:.4g}]" if self.interval else "- -"
         if self.ratio:
             beside = f"{self.ratio.value:.2f} [{self.ratio.low:.2f},{self.ratio.high:.2f}]"
             beside += " tied" if self.ratio.tied else ""
@@ -29,6 +30,7 @@ class Report:
         self._environment = environment.describe(root)
         self._figures = []
         self._remarks = []
+        self._more = {}
         print(f"# {about}")
         print(f"# {environment.summary(self._environment)}")
         print("# name value unit ratio interval", flush=True)
@@ -41,11 +43,20 @@ class Report:
         self._remarks.append(text)
         print(f"# {text}", flush=True)
 
+    @property
+    def figures(self):
+        return list(self._figures)
+
+    def attach(self, key, content):
+        """Something else that belongs into the JSON."""
+        self._more[key] = content
+
     def save(self, path):
         content = {
             "environment": self._environment,
             "figures": [asdict(figure) for figure in self._figures],
             "remarks": self._remarks,
+            **self._more,
         }
         try:
             path.write_text(json.dumps(content, indent=1) + "\n")

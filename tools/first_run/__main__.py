@@ -23,7 +23,7 @@ keeps TinyGate serving two small origins on 127.0.0.1:8080 (the next free port i
 the table, too. Ctrl-C ends it at any point."""
 
 NEXT = [
-    ("tools/bench proxy", "the same with confidence intervals, and for large bodies"),
+    ("tools/bench proxy", "all there is to compare, with confidence intervals; half an hour"),
     ("build/release/bin/tinygate backends", "what each backend can do here, operation by operation"),
     ("build/release/bin/tinygate --help", "put it in front of a server of yours"),
     ("PENSTOCK_BACKEND=epoll ./run", "serve by another backend"),
