@@ -19,6 +19,7 @@ struct echo_server {
 
 std::vector<echo_server> penstock_echo_servers();
 std::vector<echo_server> bare_echo_servers();
+std::vector<echo_server> peer_echo_servers();
 /// All of them, also those that can't run here.
 std::vector<echo_server> echo_servers();
 
