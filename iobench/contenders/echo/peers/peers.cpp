@@ -12,17 +12,6 @@ namespace iobench {
 
 namespace {
 
-#if !IOBENCH_HAS_ASIO
-constexpr auto echo_with_asio_epoll = nullptr;
-constexpr auto echo_with_asio_io_uring = nullptr;
-#endif
-#if !IOBENCH_HAS_LIBUV
-constexpr auto echo_with_libuv = nullptr;
-#endif
-#if !IOBENCH_HAS_LIBEVENT
-constexpr auto echo_with_libevent = nullptr;
-#endif
-
 std::string missing(const char* library, const char* package) {
     return std::string(library) + " was not there when iobench was built (" + package + ")";
 }
@@ -36,7 +25,7 @@ std::string no_ring() {
     return {};
 }
 
-echo_server peer(std::string name, const char* library, const char* package, void (*serve)(int listener)) {
+echo_server peer(std::string name, const char* library, const char* package, peer_server* serve) {
     return {{std::move(name), group::peer, serve == nullptr ? missing(library, package) : ""}, serve};
 }
 
