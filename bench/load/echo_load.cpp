@@ -20,6 +20,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -27,6 +28,7 @@
 #include <cstring>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -38,6 +40,7 @@ struct plan {
     std::size_t connections = 0;
     std::size_t message_size = 0;
     double seconds = 0;
+    double warm_up = 0;
     std::uint64_t messages = std::numeric_limits<std::uint64_t>::max();
 };
 
@@ -89,8 +92,41 @@ class echo_load {
         }
     }
 
+    // Edge-triggered: after a whole message nothing more can be there, and the kernel need not look again.
+    void watch_all() const {
+        for (std::size_t index = 0; index < connections_.size(); ++index) {
+            bench::set_nonblocking(connections_[index].descriptor);
+            epoll_event event{};
+            event.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
+            event.data.u64 = index;
+            bench::check(::epoll_ctl(epoll_, EPOLL_CTL_ADD, connections_[index].descriptor, &event), "epoll_ctl");
+        }
+    }
+
+    // In slices, until two that follow each other do the same amount of work: caches, branch predictors, buffers and
+    // the sizes that either side adapts have settled then.
+    void warm_up() {
+        const double seconds = plan_.seconds;
+        const std::uint64_t messages = std::exchange(plan_.messages, std::numeric_limits<std::uint64_t>::max());
+        plan_.seconds = plan_.warm_up / warm_up_slices;
+        double previous = 0;
+        for (int slice = 0; slice < warm_up_slices && clean(); ++slice) {
+            completed_ = 0;
+            run();
+            const double rate =
+                static_cast<double>(completed_) / std::chrono::duration<double>(finished_ - started_).count();
+            if (std::abs(rate - previous) < steady * rate) {
+                break;
+            }
+            previous = rate;
+        }
+        plan_.seconds = seconds;
+        plan_.messages = messages;
+        completed_ = 0;
+        latencies_ = {};
+    }
+
     void run() {
-        watch_all();
         started_ = now_ = clock_type::now();
         deadline_ =
             started_ + std::chrono::duration_cast<clock_type::duration>(std::chrono::duration<double>(plan_.seconds));
@@ -117,6 +153,9 @@ class echo_load {
     [[nodiscard]] bool clean() const { return errors_ == 0; }
 
   private:
+    static constexpr int warm_up_slices = 5;
+    static constexpr double steady = 0.05;  // of the rate
+
     // Blocking: connections are made one after another, so that a server's backlog never overflows.
     void exchange_one(std::size_t index) {
         connection& peer = connections_[index];
@@ -126,17 +165,6 @@ class echo_load {
             ::recv(peer.descriptor, buffer_.data(), source_.size(), MSG_WAITALL) != size ||
             std::memcmp(buffer_.data(), message, source_.size()) != 0) {
             bench::fail("the server does not echo", errno == 0 ? EPROTO : errno);
-        }
-    }
-
-    // Edge-triggered: after a whole message nothing more can be there, and the kernel need not look again.
-    void watch_all() const {
-        for (std::size_t index = 0; index < connections_.size(); ++index) {
-            bench::set_nonblocking(connections_[index].descriptor);
-            epoll_event event{};
-            event.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
-            event.data.u64 = index;
-            bench::check(::epoll_ctl(epoll_, EPOLL_CTL_ADD, connections_[index].descriptor, &event), "epoll_ctl");
         }
     }
 
@@ -253,6 +281,7 @@ plan read_plan(const bench::arguments& arguments) {
     wanted.connections = static_cast<std::size_t>(arguments.number("--idle", arguments.number("--connections", 32)));
     wanted.message_size = static_cast<std::size_t>(arguments.number("--size", 64));
     wanted.seconds = arguments.number("--seconds", 5);
+    wanted.warm_up = arguments.number("--warm-up", 0);
     if (arguments.has("--messages")) {
         wanted.messages = static_cast<std::uint64_t>(arguments.number("--messages", 0));
         wanted.seconds = arguments.number("--seconds", 3600);
@@ -274,9 +303,9 @@ int echo_load_main(int count, char** values) {
         count,
         values,
         {.usage = "echo_load --connect ADDR [--connections N] [--size BYTES] [--seconds S] [--messages M] "
-                  "[--gated], or "
+                  "[--warm-up S] [--gated], or "
                   "echo_load --connect ADDR --idle N",
-         .options = {"--connect", "--connections", "--size", "--seconds", "--messages", "--idle"},
+         .options = {"--connect", "--connections", "--size", "--seconds", "--messages", "--warm-up", "--idle"},
          .flags = {"--gated"}}};
     echo_load load{read_plan(arguments)};
     load.connect_all();
@@ -285,6 +314,10 @@ int echo_load_main(int count, char** values) {
         say_ready();
         await_end_of_input();
         return 0;
+    }
+    load.watch_all();
+    if (arguments.has("--warm-up")) {
+        load.warm_up();
     }
     if (arguments.has("--gated")) {
         say_ready();

@@ -1,5 +1,6 @@
 #include "cli/commands.hpp"
 
+#include "machine/environment.hpp"
 #include "method/method.hpp"
 #include "process/interrupt.hpp"
 #include "registry.hpp"
@@ -46,7 +47,9 @@ int measure(const options& wanted) {
         }
     }
     note_interrupts();
-    const results all = run(made, show);
+    const nlohmann::json environment = describe_environment();
+    results all = run(made, show);
+    all.environment = environment;
     if (::isatty(2) != 0) std::fputs("\r\033[K", stderr);
     std::fputs(terminal_tables(all).c_str(), stdout);
     if (!wanted.json.empty()) {

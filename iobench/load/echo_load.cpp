@@ -20,10 +20,11 @@ int generate(std::span<const std::string> arguments) {
 }  // namespace
 
 std::expected<echo_load, std::string> echo_load::open(const echo_job& job) {
-    auto process = child::in_role(
-        {"echo-load", "--connect", job.address, "--connections", std::to_string(job.connections), "--size",
-         std::to_string(job.message_size), "--seconds", std::to_string(job.seconds), "--gated"},
-        core::load);
+    auto process =
+        child::in_role({"echo-load", "--connect", job.address, "--connections", std::to_string(job.connections),
+                        "--size", std::to_string(job.message_size), "--seconds", std::to_string(job.seconds),
+                        "--warm-up", std::to_string(job.warm_up), "--gated"},
+                       core::load);
     if (!process) return std::unexpected(process.error());
     if (const auto said = process->read_line(); !said) return std::unexpected(said.error());
     return echo_load(std::move(*process), job.seconds);

@@ -14,6 +14,7 @@ struct echo_job {
     std::size_t connections = 32;
     std::size_t message_size = 64;
     double seconds = 0.5;
+    double warm_up = 0;  ///< seconds at most of the same load before run(); it ends when the rate is steady
 };
 
 /// What a load generator saw.

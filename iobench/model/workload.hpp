@@ -49,8 +49,8 @@ enum class scale { quick, survey, full };
 
 /// How long a trial is to take.
 struct pace {
-    std::chrono::duration<double> warm_up{0.1};
-    std::chrono::duration<double> length{0.5};
+    std::chrono::duration<double> warm_up{0.1};  ///< at most: it ends when the rate is steady
+    std::chrono::duration<double> length{0.5};   ///< of what is measured
 };
 
 /// What a workload says of itself.
@@ -78,6 +78,11 @@ class workload {
     virtual std::vector<contender> contenders() const = 0;
     /// Why a contender has no business at a point ("select stops at 1024 descriptors"); empty if it has.
     virtual std::string left_out(const contender&, const point&) const { return {}; }
+    /// What a trial takes besides its warm-up and its length: starting, connecting, ending. The method plans with it,
+    /// and learns from the first trials if it is wrong.
+    virtual std::chrono::duration<double> besides(const contender&, const point&) const {
+        return std::chrono::duration<double>(0.1);
+    }
     /// One trial. \return what it gave, or a line that says why there is none.
     virtual std::expected<sample, std::string> measure(const contender&, const point&, const pace&) = 0;
 };

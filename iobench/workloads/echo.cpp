@@ -11,6 +11,9 @@ namespace {
 constexpr double select_limit = 1000;  // descriptors below FD_SETSIZE, and some for the program itself
 constexpr double thread_limit = 2000;  // connections of a server with a thread for each
 
+constexpr double start_and_end = 0.05;      // seconds
+constexpr double per_connection = 0.00008;  // to connect, to exchange the first message, and to close
+
 const description text{
     .name = "echo",
     .title = "echo of 64 bytes",
@@ -54,6 +57,10 @@ class echo : public workload {
         return {};
     }
 
+    std::chrono::duration<double> besides(const contender&, const point& at) const override {
+        return std::chrono::duration<double>(start_and_end + at.x * per_connection);
+    }
+
     std::expected<sample, std::string> measure(const contender& who, const point& at, const pace& each) override {
         auto server = child::in_role({"echo-server", who.name}, core::server);
         if (!server) return std::unexpected(server.error());
@@ -61,7 +68,8 @@ class echo : public workload {
         if (!said) return std::unexpected(said.error());
         auto load = echo_load::open({.address = said->substr(said->rfind(' ') + 1),
                                      .connections = static_cast<std::size_t>(at.x),
-                                     .seconds = each.length.count()});
+                                     .seconds = each.length.count(),
+                                     .warm_up = each.warm_up.count()});
         if (!load) return std::unexpected(load.error());
         const auto before = server->used();
         const auto done = load->run();
