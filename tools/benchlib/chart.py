@@ -80,7 +80,12 @@ def bar(left, y, row, scale):
     yield f'<rect x="{start}" y="{y}" width="{row.value * scale:.1f}" height="{ROW - 5}" rx="2" fill="{colour(row.name)}"/>'
     low, high = start + row.low * scale, start + row.high * scale
     yield f'<path d="M{low:.1f} {middle - 1:.1f}H{high:.1f}" stroke="{WHISKER}" stroke-width="2"/>'
-    yield text(max(high, start + row.value * scale) + 6, middle + 4, f"{row.value:.3g} µs")
+    yield text(max(high, start + row.value * scale) + 6, middle + 4, f"{three_digits(row.value)} µs")
+
+
+def three_digits(value):
+    """1,170 and 15.8: no more than the samples tell."""
+    return f"{float(f'{value:.3g}'):,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def colour(name):

@@ -31,6 +31,10 @@ class Draw(unittest.TestCase):
         widths, _ = self.drawn(figure("proxy./:64", "nginx", 20.0), {"name": "proxy./:64.nginx.rate", "value": 1, "samples": {}})
         self.assertEqual(len(widths), 1)
 
+    def test_three_digits_are_told(self):
+        told = {12.345: "12.3", 9.876: "9.88", 99.96: "100", 443.2: "443", 1174.0: "1,170", 8994.0: "8,990"}
+        self.assertEqual({value: chart.three_digits(value) for value in told}, told)
+
     def test_needs_something_to_draw(self):
         with self.assertRaises(ValueError):
             self.drawn()

@@ -25,3 +25,7 @@ class Progress:
 
 def clock(seconds):
     return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
+def words(seconds):
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} minutes"

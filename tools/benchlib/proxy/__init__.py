@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchlib import proxies
 from benchlib.processes import CORES, BenchError
-from benchlib.progress import Progress, clock
+from benchlib.progress import Progress, words
 from benchlib.proxy import access_log, bounds, idle, latency, new_connections, requests, scaling, uploads
 from benchlib.proxy.plan import CASES, Case, Plan  # noqa: F401
 from benchlib.proxy.requests import sample, system_calls  # noqa: F401
@@ -34,7 +34,7 @@ def measure(plan, bin_folder, report):
         report.remark("one core only, for proxy, load and origin: requests/s and p99 say little")
     parts = {name: PARTS[name] for name in PARTS if name in plan.parts}
     expected = sum(part.seconds(plan) for part in parts.values())
-    report.remark(f"{', '.join(parts)}: about {clock(expected)} minutes")
+    report.remark(f"{', '.join(parts)}: about {words(expected)}")
     progress = Progress(expected)
     with ExitStack() as held:
         folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="penstock-proxy.")))

@@ -12,7 +12,7 @@ PREFIX = "proxy.idle"
 
 
 def seconds(plan):
-    return plan.idle_rounds * 3 * (0.5 + 300e-6 * plan.idle_steps[-1])
+    return plan.fewer_rounds * 3 * (0.5 + 300e-6 * plan.idle_steps[-1])
 
 
 def measure(bench):
@@ -20,8 +20,8 @@ def measure(bench):
     for name, start in contenders.items():
         samples = []
         try:
-            for number in range(bench.plan.idle_rounds):
-                bench.progress.show(f"{PREFIX}: {name}, {number + 1} of {bench.plan.idle_rounds}")
+            for number in range(bench.plan.fewer_rounds):
+                bench.progress.show(f"{PREFIX}: {name}, {number + 1} of {bench.plan.fewer_rounds}")
                 samples.append(sample(bench, start))
         except BenchError as error:
             bench.report.remark(f"{PREFIX}.{name}: {error}")

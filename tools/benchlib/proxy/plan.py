@@ -32,9 +32,7 @@ class Plan:
     warm_up: float  # seconds
     traced: tuple  # seconds of the short and of the long pass under strace
     scaling: tuple  # connections
-    scaling_rounds: int  # fewer, as nothing is decided by them
     idle_steps: tuple  # connections
-    idle_rounds: int
 
     @classmethod
     def full(cls, **chosen):
@@ -45,9 +43,7 @@ class Plan:
                 "warm_up": 0.5,
                 "traced": (0.5, 1.5),
                 "scaling": (1, 8, 64, 512, 2_000, 8_000),
-                "scaling_rounds": 5,
                 "idle_steps": (1_000, 7_000),
-                "idle_rounds": 5,
             }
             | chosen
         )
@@ -61,12 +57,15 @@ class Plan:
                 "warm_up": 0.05,
                 "traced": (0.1, 0.3),
                 "scaling": (1, 32),
-                "scaling_rounds": 2,
                 "idle_steps": (100, 300),
-                "idle_rounds": 1,
             }
             | chosen
         )
+
+    @property
+    def fewer_rounds(self):
+        """Where nothing is decided by a ratio."""
+        return (self.rounds + 1) // 2
 
     @property
     def most_connections(self):

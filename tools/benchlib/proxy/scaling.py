@@ -16,8 +16,8 @@ LOADS = {"keep-alive": (512, {}), "new-connections": (64, {"close": True})}  # c
 
 
 def seconds(plan):
-    turns = sum(turns_take(plan, 3, plan.scaling_rounds, CONNECT_SECONDS * count) for count in plan.scaling)
-    return turns + len(LOADS) * turns_take(plan, len(WORKERS), plan.scaling_rounds)
+    turns = sum(turns_take(plan, 3, plan.fewer_rounds, CONNECT_SECONDS * count) for count in plan.scaling)
+    return turns + len(LOADS) * turns_take(plan, len(WORKERS), plan.fewer_rounds)
 
 
 def measure(bench):
@@ -39,7 +39,7 @@ def measure_connections(bench, connections):
         def take(name, load_seconds):
             return http_load.sample(bench.http_load, running[name], connections, load_seconds)
 
-        add_cpu(bench.report, prefix, bench.turns(prefix, running, take, bench.plan.scaling_rounds))
+        add_cpu(bench.report, prefix, bench.turns(prefix, running, take, bench.plan.fewer_rounds))
 
 
 # --- Workers ---
@@ -62,7 +62,7 @@ def measure_workers(bench, prefix, connections, options):
             spent = [now - before.get(thread, 0) for thread, now in running[name].cpu_by_thread().items()]
             return taken | {"busiest_share": max(spent) / sum(spent)}
 
-        samples = bench.turns(prefix, running, take, bench.plan.scaling_rounds)
+        samples = bench.turns(prefix, running, take, bench.plan.fewer_rounds)
     add_workers(bench.report, prefix, samples)
 
 

@@ -71,7 +71,7 @@ class Workbench:
 
     def turns(self, part, names, take, rounds=None, before_round=None):
         """Samples by name, one per round from `take(name, seconds)`. A first round warms up and is not kept; every round
-        starts with another contender; whoever fails is out."""
+        starts with another contender; whoever fails in one that counts is out."""
         rounds = rounds or self.plan.rounds
         samples = {name: [] for name in names}
         for number in range(-1, rounds):
@@ -86,7 +86,8 @@ class Workbench:
                     taken = take(name, self.plan.warm_up if number < 0 else self.plan.seconds)
                 except BenchError as error:
                     self.report.remark(f"{part}.{name}: {error}")
-                    del samples[name]
+                    if number >= 0:
+                        del samples[name]
                     continue
                 if number >= 0:
                     samples[name].append(taken)
