@@ -1,5 +1,6 @@
 #include "cli/commands.hpp"
 
+#include "cli/report_command.hpp"
 #include "machine/environment.hpp"
 #include "method/method.hpp"
 #include "process/interrupt.hpp"
@@ -89,11 +90,13 @@ int command_line(int count, char** values) {
     runs->add_flag("--quick", wanted.quick, "few points and short trials");
     runs->add_flag("--full", wanted.full, "every point");
     const CLI::App* const lists = app.add_subcommand("list", "what there is, and what this machine lacks");
+    const report_command reports(app);
     try {
         app.parse(count, values);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : 2;
     }
+    if (reports.parsed()) return reports.run();
     return lists->parsed() ? list() : measure(wanted);
 }
 

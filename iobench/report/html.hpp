@@ -1,0 +1,14 @@
+// Results as one page of HTML.
+#pragma once
+
+#include "model/results.hpp"
+
+#include <string>
+
+namespace iobench {
+
+/// A whole document that needs no network and no script: style and charts are in it, and so are the raw samples as
+/// JSON. It follows the reader's choice of light or dark, and fits a phone.
+std::string html_report(const results&);
+
+}  // namespace iobench
