@@ -31,40 +31,66 @@ task<verdict> exchange::run() {
         const auto ended = co_await run_in_line(head);
         if (ended) co_return *ended;
     }
+    // The usual exchange is a message each way and no more. It waits here and not in coroutines of its parts, whose
+    // frames would cost it a good part of its time when there are many: the memory of each has left the cache by then.
     for (;;) {
-        const step reached = co_await reach_upstream();
-        if (reached != step::done) co_return co_await fail_upstream();
-        const step sent = co_await attempt(head);
-        if (sent == step::failed) co_return co_await fail_upstream();
-        if (sent == step::done && !uploaded_) co_return co_await upload_and_respond();
-        if (sent == step::done) {
-            if (from_client_.empty()) from_client_.release();
-            limit_.expect(gate_.settings.timeouts.response);
-            const step answered = co_await receive_response_head();
-            if (answered == step::done) {
-                const verdict ended = co_await respond();
-                finish_upstream(fit_);
-                co_return ended;
-            }
-            if (answered == step::failed) co_return co_await fail_upstream();
+        step reached = take_idle_upstream();
+        if (reached == step::more) reached = co_await reach_upstream();
+        if (reached == step::done) reached = begin_request(head);
+        if (reached == step::done) {
+            limit_.expect(gate_.settings.timeouts.send);
+            const auto sent = co_await up_.stream.send(memory_.batch.slices());
+            reached = note_request_sent(sent.has_value());
         }
+        if (reached == step::done && !uploaded_) co_return co_await upload_and_respond();
+        if (reached == step::done) {
+            if (from_client_.empty()) from_client_.release();
+            expect_response();
+            auto piece = co_await up_.stream.receive();
+            reached = note_heard(std::move(piece));
+            if (reached == step::done) reached = look_at_response();
+            if (reached == step::more || reached == step::interim) reached = co_await receive_response_head(reached);
+        }
+        if (reached == step::failed) co_return co_await fail_upstream();
+        if (reached == step::done) break;
         retried_ = true;
     }
+    if (memory_.response.head().status == 101) {
+        const verdict ended = co_await tunnel();
+        co_return ended;
+    }
+    begin_response();
+    const auto first = memory_.batch.collect(returned_, from_upstream_.view(), returned_framing_);
+    limit_.expect(gate_.settings.timeouts.send);
+    const auto sent = co_await client_.send(memory_.batch.slices());
+    step relayed = note_response_sent(sent.has_value(), first);
+    if (relayed == step::more) relayed = co_await relay_response();
+    const verdict ended = end_response(relayed == step::done);
+    if (cut_short()) co_await reset_client();
+    finish_upstream(fit_);
+    co_return ended;
 }
 
 // --- Towards the upstream -------------------------------------------------------------------------------------------
 
-// A connection to whoever's turn it is. Where connecting fails nothing was sent, so the next one is asked.
+/// An idle connection to whoever's turn it is. \return more, if there is none
+exchange::step exchange::take_idle_upstream() {
+    turn_of_ = &gate_.upstreams.next();
+    if (!retried_) up_ = gate_.upstreams.take_idle(*turn_of_);
+    return up_.stream.open() ? step::done : step::more;
+}
+
+// Where connecting fails nothing was sent, so the next one is asked.
 task<exchange::step> exchange::reach_upstream() {
     answer_ = 503;
     failure_ = "every upstream has as many connections as it may";
     for (std::size_t tried = 0; tried < gate_.upstreams.peers(); ++tried) {
-        peer& candidate = gate_.upstreams.next();
-        if (!retried_) up_ = gate_.upstreams.take_idle(candidate);
-        if (up_.stream.open()) {
+        const step idle = tried == 0 ? step::more : take_idle_upstream();
+        if (idle == step::done) {
             failure_ = {};
             co_return step::done;
         }
+        peer& candidate = *turn_of_;
         if (!gate_.upstreams.has_room(candidate)) continue;
         limit_.expect(2 * gate_.settings.timeouts.connect);  // the pool has its own for each
         auto opened = co_await gate_.upstreams.connect(candidate);
@@ -89,40 +115,42 @@ task<exchange::step> exchange::reach_upstream() {
     co_return step::failed;
 }
 
-/// Sends the head, and what is there of the body, as one message.
-task<exchange::step> exchange::attempt(std::string_view head) {
+/// The head, and what is there of the body, as one message.
+exchange::step exchange::begin_request(std::string_view head) {
     memory_.batch.clear();
     memory_.batch.add(head);
-    relay_batch::collected first{};
-    if (!body_.ended()) {
-        first = memory_.batch.collect(body_, from_client_.view(), framing_of(request_.body));
-        if (first.last == what::failed) {
-            answer_ = 400;
-            failure_ = body_.failure().what;
-            co_return step::failed;
-        }
-        received_ = first.bytes;
-        if (exceeds_bound()) {
-            answer_ = 413;
-            failure_ = too_large;
-            co_return step::failed;
-        }
-        body_sent_on_ = body_sent_on_ || first.consumed != 0;
+    first_of_body_ = 0;
+    if (body_.ended()) return step::done;
+    const auto first = memory_.batch.collect(body_, from_client_.view(), framing_of(request_.body));
+    if (first.last == what::failed) {
+        answer_ = 400;
+        failure_ = body_.failure().what;
+        return step::failed;
     }
-    limit_.expect(gate_.settings.timeouts.send);
-    const auto sent = co_await up_.stream.send(memory_.batch.slices());
-    from_client_.consume(first.consumed);
+    received_ = first.bytes;
+    if (exceeds_bound()) {
+        answer_ = 413;
+        failure_ = too_large;
+        return step::failed;
+    }
+    first_of_body_ = first.consumed;
+    body_sent_on_ = body_sent_on_ || first.consumed != 0;
+    return step::done;
+}
+
+exchange::step exchange::note_request_sent(bool sent) noexcept {
+    from_client_.consume(first_of_body_);
     if (sent) {
         uploaded_ = body_.ended();
-        co_return step::done;
+        return step::done;
     }
     if (may_retry()) {
         drop_upstream();
-        co_return step::retry;
+        return step::retry;
     }
     answer_ = limit_.passed() ? 504 : 502;
     failure_ = "the upstream took no request";
-    co_return step::failed;
+    return step::failed;
 }
 
 // An idle connection may be closed by its peer at any time, also while a request is on its way. Whether that was seen

@@ -51,7 +51,7 @@ class exchange {
 
   private:
     using what = penstock::http::body_reader::what;
-    enum class step : std::uint8_t { done, retry, failed };
+    enum class step : std::uint8_t { done, more, interim, retry, failed };
 
     // In a line with the requests of other clients
     bool may_share() const noexcept;
@@ -59,8 +59,10 @@ class exchange {
     void keep_line_moving(const penstock::http::framing& framing) noexcept;
 
     // Towards the upstream
+    step take_idle_upstream();
     penstock::task<step> reach_upstream();
-    penstock::task<step> attempt(std::string_view head);
+    step begin_request(std::string_view head);
+    step note_request_sent(bool sent) noexcept;
     struct failed_upload {
         std::uint16_t status = 0;  // 0: nobody is left to be told
         std::string_view why;
@@ -74,10 +76,19 @@ class exchange {
     bool may_retry() const noexcept;
 
     // Back to the client
-    penstock::task<step> receive_response_head();
+    void expect_response();
+    step note_heard(penstock::result<penstock::lease> piece);
+    step look_at_response();
+    penstock::task<step> receive_response_head(step now);
     penstock::task<step> pass_interim();
     penstock::task<verdict> respond();
-    penstock::task<bool> relay_response(penstock::http::body_reader& body, outgoing_framing framing);
+    void begin_response();
+    verdict end_response(bool whole) noexcept;
+    step note_response_sent(bool sent, const relay_batch::collected& found);
+    penstock::task<step> relay_response();
+    penstock::task<step> relay_by_transfer(std::uint64_t left);
+    /// The client can't tell from what it got that there should be more: an end in order would say that this was all.
+    bool cut_short() const noexcept { return until_close_ && !whole_; }
     penstock::task<> reset_client();
     penstock::task<verdict> tunnel();
     penstock::task<> pump(penstock::net::stream& from, penstock::net::stream& to, std::uint64_t& moved,
@@ -96,8 +107,11 @@ class exchange {
     const penstock::http::request_head& request_;
     penstock::http::body_reader body_;
     connection up_;
+    peer* turn_of_ = nullptr;
     input from_upstream_;
-    place in_line_;  // up_ is borrowed while it is reading
+    penstock::http::body_reader returned_{{}};  // the response's body
+    std::size_t first_of_body_ = 0;             // of the request's, what went with its head
+    place in_line_;                             // up_ is borrowed while it is reading
     std::uint64_t received_ = 0;
     std::uint64_t sent_ = 0;
     std::uint64_t moved_ = 0;  // bytes of both directions, for the time limit
@@ -112,7 +126,12 @@ class exchange {
     bool upstream_keeps_ = false;  // says its response
     bool fit_ = false;             // the upstream's connection, for another request
     bool retried_ = false;         // with a connection of its own from now on
-    bool broken_ = false;          // a side of the tunnel has failed, rather than ended
+    bool heard_ = false;           // something of this attempt's response has come
+    bool keeps_ = false;           // the client's connection, for its next request
+    bool until_close_ = false;     // the response goes to a client that takes the end of the connection for its end
+    bool whole_ = false;           // the client has all of the response
+    outgoing_framing returned_framing_ = outgoing_framing::as_it_is;
+    bool broken_ = false;  // a side of the tunnel has failed, rather than ended
 };
 
 }  // namespace tinygate

@@ -15,51 +15,63 @@ using namespace failures;
 namespace {
 
 constexpr int most_interim = 16;  // responses (1xx) before the final one
+constexpr std::string_view unasked_interim = "the upstream sent interim responses that were not asked for";
 
 // Of a response in a line: copying as much costs less than what is behind it would wait.
 constexpr std::size_t most_kept = 4096;
 
 }  // namespace
 
-/// Receives until the head of the final response is complete in from_upstream_.
-task<exchange::step> exchange::receive_response_head() {
+void exchange::expect_response() {
+    limit_.expect(gate_.settings.timeouts.response);
     memory_.response.reset();
-    bool something = false;
-    for (int interim = 0;;) {
-        const auto state = memory_.response.parse(from_upstream_.view());
-        if (state == http::progress::failed) {
-            answer_ = 502;
-            failure_ = memory_.response.failure().what;
-            co_return step::failed;
-        }
-        if (state == http::progress::complete) {
-            const http::response_head& head = memory_.response.head();
-            if (head.status >= 200 || (head.status == 101 && upgrades_ && uploaded_)) co_return step::done;
-            if (head.status == 101 || ++interim > most_interim) {
-                answer_ = 502;
-                failure_ = "the upstream sent interim responses that were not asked for";
-                co_return step::failed;
-            }
+    heard_ = false;
+}
+
+/// Puts a piece of the response, or its end, where it belongs.
+exchange::step exchange::note_heard(result<lease> piece) {
+    if (piece && !piece->empty()) {
+        heard_ = true;
+        from_upstream_.put(std::move(*piece));
+        return step::done;
+    }
+    if (!heard_ && may_retry()) {
+        drop_upstream();
+        from_upstream_ = {};
+        return step::retry;
+    }
+    answer_ = limit_.passed() ? 504 : 502;
+    failure_ = limit_.passed() ? "the upstream took too long to answer" : "the upstream ended before it had answered";
+    return step::failed;
+}
+
+/// \return done: the head of the final response is complete in from_upstream_; or more, interim, failed
+exchange::step exchange::look_at_response() {
+    const auto state = memory_.response.parse(from_upstream_.view());
+    if (state == http::progress::incomplete) return step::more;
+    const http::response_head& head = memory_.response.head();
+    if (state == http::progress::complete && head.status >= 200) return step::done;
+    if (state == http::progress::complete && head.status == 101 && upgrades_ && uploaded_) return step::done;
+    answer_ = 502;
+    failure_ = state == http::progress::failed ? memory_.response.failure().what : unasked_interim;
+    return state == http::progress::failed || head.status == 101 ? step::failed : step::interim;
+}
+
+/// Receives until there is a final response, for which expect_response() was called. `now` is what is known of it.
+task<exchange::step> exchange::receive_response_head(step now) {
+    for (int interim = 0;; now = look_at_response()) {
+        if (now == step::interim) {
+            if (++interim > most_interim) co_return step::failed;
             const step passed = co_await pass_interim();
             if (passed != step::done) co_return step::failed;
-            something =
-                true;  // it may have come with the answer before, and where its head was written the request's was
+            // It may have come with the answer before, and where its head was written the request's was.
+            heard_ = true;
             continue;
         }
+        if (now != step::more) co_return now;
         auto piece = co_await up_.stream.receive();
-        if (!piece || piece->empty()) {
-            if (!something && may_retry()) {
-                drop_upstream();
-                from_upstream_ = {};
-                co_return step::retry;
-            }
-            answer_ = limit_.passed() ? 504 : 502;
-            failure_ =
-                limit_.passed() ? "the upstream took too long to answer" : "the upstream ended before it had answered";
-            co_return step::failed;
-        }
-        something = true;
-        from_upstream_.put(std::move(*piece));
+        now = note_heard(std::move(piece));
+        if (now != step::done) co_return now;
     }
 }
 
@@ -83,93 +95,117 @@ task<exchange::step> exchange::pass_interim() {
 
 /// Sends the response whose head is complete.
 task<verdict> exchange::respond() {
+    if (memory_.response.head().status == 101) co_return co_await tunnel();
+    begin_response();
+    const step relayed = co_await relay_response();
+    const verdict ended = end_response(relayed == step::done);
+    if (cut_short()) co_await reset_client();
+    co_return ended;
+}
+
+/// Decides how the response goes on, and puts its head into the batch.
+void exchange::begin_response() {
     const http::response_head& head = memory_.response.head();
-    if (head.status == 101) co_return co_await tunnel();
     const http::framing framing = http::body_of(head, request_.method);
-    http::body_reader body(framing);
+    returned_ = http::body_reader(framing);
     // What has no length of its own goes to a client of HTTP/1.0 until the end of the connection.
     const bool old_client = request_.minor_version == 0;
     const bool no_length = framing.kind == http::body_kind::chunked || framing.kind == http::body_kind::until_close;
-    const outgoing_framing out = no_length && !old_client ? outgoing_framing::chunked : outgoing_framing::as_it_is;
-    const bool keeps = request_.keep_alive && !gate_.draining && body_.ended() && !(no_length && old_client);
+    returned_framing_ = no_length && !old_client ? outgoing_framing::chunked : outgoing_framing::as_it_is;
+    until_close_ = no_length && old_client;
+    keeps_ = request_.keep_alive && !gate_.draining && body_.ended() && !until_close_;
     status_ = head.status;
     response_begun_ = true;
     upstream_keeps_ = head.keep_alive;
     if (in_line_.reading()) keep_line_moving(framing);
 
-    const std::string_view text = write_response_head(memory_, head, from_upstream_.view(),
-                                                      {.keeps = keeps, .old_client = old_client, .framing = out});
+    const std::string_view text =
+        write_response_head(memory_, head, from_upstream_.view(),
+                            {.keeps = keeps_, .old_client = old_client, .framing = returned_framing_});
     from_upstream_.consume(memory_.response.size());
     memory_.batch.clear();
     memory_.batch.add(text);
-    const bool whole = co_await relay_response(body, out);
-    fit_ = whole && upstream_keeps_;
-    if (!whole && no_length && old_client) co_await reset_client();  // an end in order would say that this was all
-    if (!whole) co_return verdict::close;
-    if (keeps) co_return verdict::next;
-    // A client that does not know yet may send its next request, whose arrival must not reset what it is reading.
-    co_return request_.keep_alive ? verdict::linger : verdict::close;
 }
 
-/// The head is in the batch; the body follows as it comes. \return whether the client has all of it.
-task<bool> exchange::relay_response(http::body_reader& body, outgoing_framing framing) {
+/// What becomes of the client's connection.
+verdict exchange::end_response(bool whole) noexcept {
+    fit_ = whole && upstream_keeps_;
+    whole_ = whole;
+    if (!whole) return verdict::close;
+    if (keeps_) return verdict::next;
+    // A client that does not know yet may send its next request, whose arrival must not reset what it is reading.
+    return request_.keep_alive ? verdict::linger : verdict::close;
+}
+
+/// Of a batch that was sent, or not. \return done: that was all; or more, failed
+exchange::step exchange::note_response_sent(bool sent, const relay_batch::collected& found) {
+    if (found.last == what::failed) failure_ = returned_.failure().what;
+    if (!sent) {
+        failure_ = limit_.passed() ? client_reads_slowly : client_left;
+        return step::failed;
+    }
+    memory_.batch.clear();
+    sent_ += found.bytes;
+    from_upstream_.consume(found.consumed);
+    if (found.last == what::end || returned_.ended()) return step::done;
+    return found.last == what::failed ? step::failed : step::more;
+}
+
+/// What is in the batch, and then the rest of the body as it comes. \return done, if the client has all of it
+task<exchange::step> exchange::relay_response() {
     relay_batch& batch = memory_.batch;
     for (;;) {
-        const auto found = batch.collect(body, from_upstream_.view(), framing);
-        if (found.last == what::failed) failure_ = body.failure().what;
-        std::size_t consumed = found.consumed;
-        if (in_line_.reading() && (found.last == what::end || body.ended()) && batch.keep(memory_.kept, most_kept)) {
-            from_upstream_.consume(std::exchange(consumed, 0));
+        auto found = batch.collect(returned_, from_upstream_.view(), returned_framing_);
+        if (in_line_.reading() && (found.last == what::end || returned_.ended()) &&
+            batch.keep(memory_.kept, most_kept)) {
+            from_upstream_.consume(std::exchange(found.consumed, 0));
             finish_upstream(upstream_keeps_);
         }
+        bool sent = true;
         if (!batch.empty()) {
             limit_.expect(gate_.settings.timeouts.send);
-            const auto sent = co_await client_.send(batch.slices());
-            if (!sent) {
-                failure_ = limit_.passed() ? client_reads_slowly : client_left;
-                co_return false;
-            }
-            batch.clear();
+            sent = (co_await client_.send(batch.slices())).has_value();
         }
-        sent_ += found.bytes;
-        from_upstream_.consume(consumed);
-        if (found.last == what::end || body.ended()) co_return true;
-        if (found.last == what::failed) co_return false;
+        const step now = note_response_sent(sent, found);
+        if (now != step::more) co_return now;
         if (found.last == what::data && !from_upstream_.empty()) continue;
         if (from_upstream_.empty()) from_upstream_.release();
-        const std::uint64_t left = body.left();
+        const std::uint64_t left = returned_.left();
         if (from_upstream_.empty() && left != http::body_reader::no_length && left >= transfer_splice_threshold) {
-            transfer_progress progress;
-            limit_.watch(&progress.delivered, gate_.settings.timeouts.body);
-            const auto passed = co_await transfer(up_.stream, client_, left, &progress);
-            limit_.watch(nullptr, gate_.settings.timeouts.body);
-            sent_ += progress.delivered;
-            body.skip(progress.taken);
-            if (!passed || *passed != left) {
-                const bool clients_fault = progress.failed == transfer_side::to;
-                if (limit_.passed()) {
-                    failure_ = clients_fault ? client_reads_slowly : upstream_sends_slowly;
-                } else {
-                    failure_ = clients_fault ? client_left : upstream_cut_short;
-                }
-                co_return false;
-            }
-            co_return true;
+            co_return co_await relay_by_transfer(left);
         }
         limit_.expect(gate_.settings.timeouts.body);
         auto piece = co_await up_.stream.receive();
         if (!piece || piece->empty()) {
-            if (piece && body.complete_at_close()) {
-                if (framing != outgoing_framing::chunked) co_return true;
+            if (piece && returned_.complete_at_close()) {
+                if (returned_framing_ != outgoing_framing::chunked) co_return step::done;
                 limit_.expect(gate_.settings.timeouts.send);
                 const auto ended = co_await client_.send(http::last_chunk);
-                co_return ended.has_value();
+                co_return ended ? step::done : step::failed;
             }
             failure_ = limit_.passed() ? upstream_sends_slowly : upstream_cut_short;
-            co_return false;
+            co_return step::failed;
         }
         from_upstream_.put(std::move(*piece));
     }
+}
+
+/// The rest of a body of known length, of which nothing has come yet.
+task<exchange::step> exchange::relay_by_transfer(std::uint64_t left) {
+    transfer_progress progress;
+    limit_.watch(&progress.delivered, gate_.settings.timeouts.body);
+    const auto passed = co_await transfer(up_.stream, client_, left, &progress);
+    limit_.watch(nullptr, gate_.settings.timeouts.body);
+    sent_ += progress.delivered;
+    returned_.skip(progress.taken);
+    if (passed && *passed == left) co_return step::done;
+    const bool clients_fault = progress.failed == transfer_side::to;
+    if (limit_.passed()) {
+        failure_ = clients_fault ? client_reads_slowly : upstream_sends_slowly;
+    } else {
+        failure_ = clients_fault ? client_left : upstream_cut_short;
+    }
+    co_return step::failed;
 }
 
 /// Bytes in both directions until both have ended.

@@ -129,7 +129,9 @@ task<> exchange::upload_until_failed(scope& both, std::optional<failed_upload>& 
 
 task<> exchange::respond_meanwhile(scope& both, const std::optional<failed_upload>& fault,
                                    std::optional<verdict>& outcome) {
-    const step answered = co_await receive_response_head();
+    memory_.response.reset();
+    heard_ = false;
+    const step answered = co_await receive_response_head(step::more);
     // Cancelled because of the request: that is told by upload(). The response's own time begins after it.
     if (both.cancelled() && (fault || uploading_ || !limit_.passed())) co_return;
     if (answered == step::done) {
