@@ -2,12 +2,17 @@
 
 #include "contenders/echo/echo_servers.hpp"
 #include "load/echo_load.hpp"
+#include "primitives/primitives.hpp"
 #include "workloads/echo.hpp"
+#include "workloads/primitives.hpp"
 
 namespace iobench {
 
 std::vector<std::shared_ptr<workload>> workloads() {
     return {
+        primitives_workload(),
+        readiness_workload(),
+        wake_workload(),
         echo_workload(),
     };
 }
@@ -16,6 +21,7 @@ std::vector<role> roles() {
     return {
         echo_server_role(),
         echo_load_role(),
+        primitive_role(),
     };
 }
 
