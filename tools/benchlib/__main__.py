@@ -147,7 +147,7 @@ def run_proxy(options):
     plan = proxy_plan(options)
     raise_descriptor_limit(2 * plan.most_connections + 1_000)
     report = Report(ROOT, proxy.ABOUT)
-    proxy.measure(plan, options.bin, report)
+    proxy.measure(plan, options.bin, report, keep=lambda: options.json and report.save(options.json))
     return report
 
 

@@ -29,7 +29,8 @@ PARTS = {
 }
 
 
-def measure(plan, bin_folder, report):
+def measure(plan, bin_folder, report, keep=lambda: None):
+    """`keep` is called after each part, as half an hour is long enough to be interrupted."""
     if len(CORES) < 2:
         report.remark("one core only, for proxy, load and origin: requests/s and p99 say little")
     parts = {name: PARTS[name] for name in PARTS if name in plan.parts}
@@ -45,5 +46,6 @@ def measure(plan, bin_folder, report):
                 part.measure(bench)
             except BenchError as error:
                 report.remark(f"{name} is left out: {error}")
+            keep()
     progress.clear()
     bounds.summarise(report, plan.rounds)
