@@ -72,7 +72,7 @@ TEST_P(by_readiness, both_directions_are_told_apart) {
     for (std::size_t got = 0; got < much.size();) {
         const auto n = ::recv(pair.near.get(), sink.data(), sink.size(), MSG_DONTWAIT);
         if (n > 0) got += static_cast<std::size_t>(n);
-        if (n < 0) turn(1s);
+        if (n < 0) turn(1ms);  // one that nobody is told of goes on sleeping
     }
     EXPECT_EQ(finish(send), 0);
     close(pair.far);
@@ -87,6 +87,97 @@ TEST_P(by_readiness, urgent_data_does_not_keep_the_loop_busy) {
     put(pair.near, "plain");
     EXPECT_EQ(received(receive), "plain");
     close(pair.far);
+}
+
+// With TCP a short receive says that nothing is left, unless the end is ahead.
+TEST_P(by_readiness, the_end_behind_bytes_that_nobody_has_read_is_found) {
+    socket_pair pair = accepted_tcp();
+    receive_op receive({pair.far.get()});
+    ASSERT_EQ(submit(receive), submitted::queued);
+    put(pair.near, "first");
+    EXPECT_EQ(received(receive), "first");
+    put(pair.near, "second");
+    pair.near = {};
+    for (int i = 0; i < 3; ++i) turn(20ms);  // what is told is heard, and nobody reads
+    EXPECT_EQ(receive_with(receive), "second");
+    EXPECT_EQ(perform(receive), 0);
+    close(pair.far);
+}
+
+TEST_P(by_readiness, the_end_that_came_before_the_connection_was_accepted_is_found) {
+    unique_fd door = listening_tcp();
+    adopt_op adopted(door.get(), true);
+    ASSERT_GE(perform(adopted), 0);
+    {
+        const unique_fd near = connected_to(door);
+        put(near, "all there is");
+    }
+    accept_op accept({door.get()}, 1);
+    ASSERT_GT(perform(accept), 0);
+    unique_fd far(accept.accepted.pop().id);
+    receive_op receive({far.get()});
+    EXPECT_EQ(receive_with(receive), "all there is");
+    EXPECT_EQ(perform(receive), 0);
+    close(far);
+    close(door);
+}
+
+TEST_P(by_readiness, a_receive_ends_when_its_side_is_shut_down_from_here) {
+    socket_pair pair = accepted_tcp();
+    receive_op receive({pair.far.get()});
+    ASSERT_EQ(submit(receive), submitted::queued);
+    turn(0s);
+    shutdown_op shut({pair.far.get()}, shutdown_side::receive);
+    ASSERT_EQ(submit(shut), submitted::completed);
+    EXPECT_EQ(finish(receive), 0);
+    close(pair.far);
+}
+
+TEST_P(by_readiness, each_waiter_is_told_of_its_own_however_they_come_and_go) {
+    constexpr std::size_t count = 40;
+    std::vector<socket_pair> pairs;
+    std::vector<std::unique_ptr<receive_op>> receives;
+    for (std::size_t i = 0; i < count; ++i) {
+        pairs.push_back(connected_unix());
+        receives.push_back(std::make_unique<receive_op>(handle{pairs[i].far.get()}));
+        ASSERT_EQ(submit(*receives[i]), submitted::queued);
+    }
+    for (std::size_t i = 0; i < count; i += 3) {
+        cancel(*receives[i]);
+        close(pairs[i].far);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+        if (i % 3 != 0 && i % 2 == 0) put(pairs[i].near, std::to_string(i));
+    }
+    turn(0s);
+    for (std::size_t i = 0; i < count; ++i) {
+        if (i % 3 == 0) continue;
+        EXPECT_EQ(receives[i]->final, i % 2 == 0) << i;
+        if (!receives[i]->final) put(pairs[i].near, std::to_string(i));
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+        if (i % 3 == 0) continue;
+        EXPECT_EQ(received(*receives[i]), std::to_string(i));
+        close(pairs[i].far);
+    }
+}
+
+TEST_P(by_readiness, a_limit_that_was_lowered_below_what_is_open_leaves_all_watched) {
+    constexpr std::size_t count = 30;
+    std::vector<socket_pair> pairs;
+    std::vector<std::unique_ptr<receive_op>> receives;
+    for (std::size_t i = 0; i < count; ++i) {
+        pairs.push_back(connected_unix());
+        receives.push_back(std::make_unique<receive_op>(handle{pairs[i].far.get()}));
+        ASSERT_EQ(submit(*receives[i]), submitted::queued);
+    }
+    const lowered_limit few(RLIMIT_NOFILE, 8);
+    EXPECT_LT(waits_within(50ms), 100);
+    for (std::size_t i = 0; i < count; ++i) put(pairs[i].near, "x");
+    for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(received(*receives[i]), "x");
+    target->wake();
+    turn(5s);
+    for (socket_pair& pair : pairs) close(pair.far);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "backend/readiness/readiness_fixture.hpp"
 
 #include <atomic>
+#include <future>
 #include <numeric>
 #include <set>
 #include <string>
@@ -93,86 +94,40 @@ TEST_P(epoll_test, copies_are_watched_beside_each_other) {
 
 // --- Accepting from one socket by several loops -----------------------------------------------------------------
 
-/// A thread with a backend of its own, which accepts from a copy of the socket.
-class accepting_loop {
-  public:
-    accepting_loop(const unique_fd& door, const backend_options& options, std::atomic<int>& accepted)
-        : door_(::fcntl(door.get(), F_DUPFD_CLOEXEC, 0)), options_(options), accepted_(accepted) {
-        auto made = create_epoll({.options = options_, .buffers = pool_, .workers = workers_});
-        EXPECT_TRUE(made.has_value());
-        target_ = std::move(*made);
-        thread_ = std::thread([this] { run(); });
-    }
-    ~accepting_loop() { stop(); }
-    accepting_loop(const accepting_loop&) = delete;
-    accepting_loop& operator=(const accepting_loop&) = delete;
-
-    /// How often it slept and was woken.
-    long stop() {
-        if (!thread_.joinable()) return switches_;
-        stopping_ = true;
-        target_->wake();
-        thread_.join();
-        return switches_;
-    }
-
-  private:
-    void run() {
-        accept_op accept({door_.get()}, 4);
-        completions out;
-        while (!stopping_) {
-            if (accept.state == op_state::idle) start(accept);
-            target_->wait(clock::now(), clock::now() + 10s, out);
-            while (ready_item* const item = out.ready().pop()) static_cast<operation*>(item)->ready = false;
-            take(accept);
-        }
-        target_->cancel(accept, out);
-        close_op close({door_.release()});
-        target_->submit(close);
-        ::rusage used{};
-        ::getrusage(RUSAGE_THREAD, &used);
-        switches_ = used.ru_nvcsw;
-    }
-
-    void start(accept_op& accept) {
-        do {
-            accept.state = op_state::submitted;
-            accept.cancel_requested = false;
-            if (target_->submit(accept) == submitted::queued) return;
-            accept.state = op_state::idle;
-            take(accept);
-        } while (!stopping_);
-    }
-
-    void take(accept_op& accept) {
-        while (!accept.accepted.empty()) {
-            ::close(accept.accepted.pop().id);
-            ++accepted_;
-        }
-    }
-
-    unique_fd door_;
-    backend_options options_;
-    std::atomic<int>& accepted_;
-    buffer_pool pool_{{.buffer_size = 4096, .count = 8}};
-    worker_pool workers_{1, 4};
-    std::unique_ptr<backend> target_;
-    std::atomic<bool> stopping_ = false;
-    long switches_ = 0;
-    std::thread thread_;
-};
+/// Accepts from a copy of the socket, on a backend of its own, until that is shut down. \return how often its thread
+/// slept and was woken.
+long accept_until_shut_down(const unique_fd& door, const backend_options& options, std::atomic<int>& accepted) {
+    buffer_pool pool({.buffer_size = 4096, .count = 8});
+    worker_pool workers(1, 4);
+    const auto target = create_epoll({.options = options, .buffers = pool, .workers = workers}).value();
+    unique_fd copy(::fcntl(door.get(), F_DUPFD_CLOEXEC, 0));
+    accept_op accept({copy.get()}, 4);
+    completions out;
+    do {
+        accept.final = false;
+        const bool waits = target->submit(accept) == submitted::queued;
+        while (waits && !accept.final) target->wait(time_point::min(), never, out);
+        while (ready_item* const item = out.ready().pop()) static_cast<operation*>(item)->ready = false;
+        for (; !accept.accepted.empty(); ++accepted) ::close(accept.accepted.pop().id);
+    } while (accept.result >= 0);
+    close_op close({copy.release()});
+    target->submit(close);
+    ::rusage used{};
+    ::getrusage(RUSAGE_THREAD, &used);
+    return used.ru_nvcsw;
+}
 
 /// Newcomers one after the other, and then many at once. \return how often the loops were woken, in all.
 long wakes_of_newcomers(backend_options options, bool exclusive) {
-    constexpr int loops = 4;
     constexpr int one_by_one = 60;
     constexpr int at_once = 100;
     options.exclusive_accept = exclusive;
     const unique_fd door = listening_tcp();
     std::atomic<int> accepted = 0;
-    std::vector<std::unique_ptr<accepting_loop>> accepting;
-    for (int i = 0; i < loops; ++i) {
-        accepting.push_back(std::make_unique<accepting_loop>(door, options, accepted));
+    std::vector<std::future<long>> loops;
+    for (int i = 0; i < 4; ++i) {
+        loops.push_back(
+            std::async(std::launch::async, [&] { return accept_until_shut_down(door, options, accepted); }));
     }
     const auto wait_for = [&](int count) {
         const time_point limit = clock::now() + 20s;
@@ -187,8 +142,8 @@ long wakes_of_newcomers(backend_options options, bool exclusive) {
     std::vector<unique_fd> burst;
     for (int i = 0; i < at_once; ++i) burst.push_back(connected_to(door));
     wait_for(one_by_one + at_once);
-    return std::accumulate(accepting.begin(), accepting.end(), 0L,
-                           [](long sum, const auto& each) { return sum + each->stop(); });
+    ::shutdown(door.get(), SHUT_RDWR);
+    return std::accumulate(loops.begin(), loops.end(), 0L, [](long sum, auto& each) { return sum + each.get(); });
 }
 
 TEST_P(epoll_test, exclusively_few_loops_wake_for_each_newcomer_and_otherwise_all) {

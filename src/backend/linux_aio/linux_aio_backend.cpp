@@ -3,6 +3,7 @@
 #include "backend/linux_aio/aio_capabilities.hpp"
 #include "backend/linux_aio/completion_tag.hpp"
 #include "backend/linux_aio/transfers.hpp"
+#include "base/setup.hpp"
 #include "op/call.hpp"
 
 #include <poll.h>
@@ -39,13 +40,18 @@ bool refuses_aio(std::int32_t result, descriptor_notes notes) noexcept {
     return true;
 }
 
+setup_error cannot_poll(std::int32_t error) {
+    if (error != -EINVAL) return setup_failure("io_submit", -error);
+    return {std::error_code(EINVAL, std::system_category()),
+            "io_submit: this kernel's native AIO cannot poll; that needs Linux 4.18"};
+}
+
 }  // namespace
 
-linux_aio_backend::linux_aio_backend(const backend_environment& environment, aio_ring ring, nested_epoll nested,
-                                     waker wake)
-    : readiness_backend(environment),
+linux_aio_backend::linux_aio_backend(const backend_environment& environment, waker wake, aio_ring ring,
+                                     nested_epoll nested)
+    : readiness_backend(environment, std::move(wake)),
       nested_(std::move(nested)),
-      waker_(std::move(wake)),
       polls_(most_polls(ring.slots())),
       waker_slot_(polls_.take(waker_.fd(), POLLIN)),
       nested_slot_(polls_.take(nested_.fd(), POLLIN)),
@@ -54,19 +60,21 @@ linux_aio_backend::linux_aio_backend(const backend_environment& environment, aio
     describe_linux_aio(mutable_capabilities());
 }
 
-linux_aio_backend::~linux_aio_backend() { end_offload(); }
-
-std::int32_t linux_aio_backend::start() noexcept {
+std::expected<void, setup_error> linux_aio_backend::set_up(const backend_environment& environment) {
     arm_always(polls_[waker_slot_]);
     arm_always(polls_[nested_slot_]);
     const std::int32_t r = batch_.submit(ring_);
-    return r == -EAGAIN ? 0 : r;  // no slots just now: the first wait() offers them again
+    if (r < 0 && r != -EAGAIN) return std::unexpected(cannot_poll(r));  // without slots the first wait() offers them
+    const file_engine wanted = environment.options.files;
+    files_by_itself_ = wanted == file_engine::automatic || wanted == file_engine::linux_aio;
+    if (!files_by_itself_) return readiness_backend::set_up(environment);
+    file_blocks::describe(mutable_capabilities());
+    return {};
 }
 
 backend_statistics linux_aio_backend::statistics() const noexcept {
     backend_statistics s = readiness_backend::statistics();
     s.enters = ring_.calls();
-    s.slot_waits = slot_waits_;
     return s;
 }
 
@@ -217,14 +225,6 @@ void linux_aio_backend::sent(send_op& op, std::int32_t result) noexcept {
 }
 
 // --- Files ----------------------------------------------------------------------------------------------------------
-
-std::expected<void, setup_error> linux_aio_backend::set_up_files(const backend_environment& environment) {
-    const file_engine wanted = environment.options.files;
-    files_by_itself_ = wanted == file_engine::automatic || wanted == file_engine::linux_aio;
-    if (!files_by_itself_) return readiness_backend::set_up_files(environment, waker_.fd());
-    file_blocks::describe(mutable_capabilities());
-    return {};
-}
 
 submitted linux_aio_backend::submit_file(operation& op) noexcept {
     if (!files_by_itself_ || !file_blocks_.takes(op)) return readiness_backend::submit_file(op);

@@ -9,7 +9,6 @@
 #include "backend/native_aio/aio_ring.hpp"
 #include "backend/native_aio/file_blocks.hpp"
 #include "backend/readiness/readiness.hpp"
-#include "backend/waker.hpp"
 #include "base/wait_time.hpp"
 
 namespace penstock::detail {
@@ -19,21 +18,15 @@ namespace penstock::detail {
 /// are found in the ring without another system call. Only an empty ring is waited for.
 ///
 /// A poll stays armed when its receive is cancelled; its event then only says that a read may find something.
-class linux_aio_backend final : public readiness_backend {
+class linux_aio_backend : public readiness_backend {
   public:
-    linux_aio_backend(const backend_environment& environment, aio_ring ring, nested_epoll nested, waker wake);
-    ~linux_aio_backend() override;
+    linux_aio_backend(const backend_environment& environment, waker wake, aio_ring ring, nested_epoll nested);
 
-    /// Arms what the backend waits for on its own account, which proves that this kernel can poll. \return 0 or -errno
-    std::int32_t start() noexcept;
-    /// Part of setting it up, as start() is.
-    std::expected<void, setup_error> set_up_files(const backend_environment& environment);
-    /// For tests of the path that asks the kernel for completions.
-    void stop_reading_in_user_space() noexcept { ring_.stop_reading_in_user_space(); }
+    /// Arms what the backend waits for on its own account, which proves that this kernel can poll.
+    std::expected<void, setup_error> set_up(const backend_environment& environment) override;
 
     std::string_view name() const noexcept override { return "linux_aio"; }
     void flush() noexcept override { static_cast<void>(batch_.submit(ring_)); }
-    void wake() noexcept override { waker_.wake(); }
     backend_statistics statistics() const noexcept override;
 
   protected:
@@ -74,12 +67,10 @@ class linux_aio_backend final : public readiness_backend {
 
     nested_epoll nested_;
     signal_watch signals_;
-    waker waker_;
     std::uint64_t wake_count_ = 0;  // where the kernel puts what it reads from the waker
     bool woken_ = false;
     bool files_by_itself_ = true;
     file_blocks file_blocks_;
-    std::uint64_t slot_waits_ = 0;
     poll_slots polls_;
     std::uint32_t waker_slot_;
     std::uint32_t nested_slot_;

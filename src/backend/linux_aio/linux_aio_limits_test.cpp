@@ -1,6 +1,7 @@
 // More of everything than the kernel has slots for, wake-ups, deadlines, and how it ends.
 #include "backend/linux_aio/linux_aio_backend.hpp"
 #include "backend/linux_aio/linux_aio_fixture.hpp"
+#include "backend/readiness/make_mechanism.hpp"
 
 #include <array>
 #include <atomic>
@@ -66,13 +67,10 @@ TEST_F(linux_aio_test, more_transfers_in_one_turn_than_the_kernel_has_slots) {
 TEST_F(linux_aio_test, completions_are_found_without_the_ring_too) {
     auto ring = aio_ring::create(64);
     auto nested = nested_epoll::create();
-    auto wake = waker::create();
-    const backend_environment environment{.options = options, .buffers = pool, .workers = workers};
-    auto made =
-        std::make_unique<linux_aio_backend>(environment, std::move(*ring), std::move(*nested), std::move(*wake));
-    made->stop_reading_in_user_space();
-    ASSERT_EQ(made->start(), 0);
-    target = std::move(made);
+    ring->stop_reading_in_user_space();
+    auto made = make_mechanism<linux_aio_backend>(environment(), std::move(*ring), std::move(*nested));
+    ASSERT_TRUE(made.has_value()) << made.error().message;
+    target = std::move(*made);
     const pair p;
     receive_op op({p.far.get()});
     for (int i = 0; i < 200; ++i) {

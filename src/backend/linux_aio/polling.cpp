@@ -53,7 +53,7 @@ std::int32_t linux_aio_backend::watch(std::int32_t fd, descriptor_state& state, 
     poll_slot& slot = polls_[notes.slot(side)];
     if (slot.state == poll_slot::phase::armed || arm(slot)) return 0;
     drop_slot(state, side);
-    ++slot_waits_;
+    ++counted_.slot_waits;
     return watch_by_epoll(fd, state);
 }
 

@@ -42,56 +42,5 @@ TEST_F(poll_test, a_descriptor_that_the_program_has_closed_is_told_and_harms_no_
     close(kept.far);
 }
 
-TEST_F(poll_test, each_entry_belongs_to_its_descriptor_however_they_come_and_go) {
-    constexpr std::size_t count = 40;
-    std::vector<socket_pair> pairs;
-    std::vector<std::unique_ptr<receive_op>> receives;
-    for (std::size_t i = 0; i < count; ++i) {
-        pairs.push_back(connected_unix());
-        receives.push_back(std::make_unique<receive_op>(handle{pairs[i].far.get()}));
-        ASSERT_EQ(submit(*receives[i]), submitted::queued);
-    }
-    for (std::size_t i = 0; i < count; i += 3) {  // holes, which the last ones fill
-        cancel(*receives[i]);
-        close(pairs[i].far);
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-        if (i % 3 != 0 && i % 2 == 0) put(pairs[i].near, std::to_string(i));
-    }
-    turn(0s);
-    for (std::size_t i = 0; i < count; ++i) {
-        if (i % 3 == 0) continue;
-        EXPECT_EQ(receives[i]->final, i % 2 == 0) << i;
-        if (!receives[i]->final) put(pairs[i].near, std::to_string(i));
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-        if (i % 3 == 0) continue;
-        EXPECT_EQ(received(*receives[i]), std::to_string(i));
-        close(pairs[i].far);
-    }
-}
-
-TEST_F(poll_test, a_limit_that_was_lowered_below_what_is_open_leaves_all_watched) {
-    constexpr std::size_t count = 30;
-    std::vector<socket_pair> pairs;
-    std::vector<std::unique_ptr<receive_op>> receives;
-    for (std::size_t i = 0; i < count; ++i) {
-        pairs.push_back(connected_unix());
-        receives.push_back(std::make_unique<receive_op>(handle{pairs[i].far.get()}));
-        ASSERT_EQ(submit(*receives[i]), submitted::queued);
-    }
-    ::rlimit before{};
-    ::getrlimit(RLIMIT_NOFILE, &before);
-    const ::rlimit lowered{.rlim_cur = 8, .rlim_max = before.rlim_max};
-    ::setrlimit(RLIMIT_NOFILE, &lowered);
-    EXPECT_LT(waits_within(50ms), 100);
-    for (std::size_t i = 0; i < count; ++i) put(pairs[i].near, "x");
-    for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(received(*receives[i]), "x");
-    target->wake();
-    turn(5s);
-    ::setrlimit(RLIMIT_NOFILE, &before);
-    for (socket_pair& pair : pairs) close(pair.far);
-}
-
 }  // namespace
 }  // namespace penstock::detail

@@ -41,6 +41,15 @@ class descriptor_table {
         return chunks_[chunk][static_cast<std::size_t>(fd) % chunk_size];
     }
 
+    /// Calls `visit(fd, state)` for each that may have been looked at.
+    template <class Visit>
+    void for_each(Visit visit) {
+        for (std::size_t at = 0; at < chunks_.size() * chunk_size; ++at) {
+            if (chunks_[at / chunk_size] == nullptr) continue;
+            visit(static_cast<std::int32_t>(at), chunks_[at / chunk_size][at % chunk_size]);
+        }
+    }
+
   private:
     static constexpr std::size_t chunk_size = 256;
     std::vector<std::unique_ptr<descriptor_state[]>> chunks_;

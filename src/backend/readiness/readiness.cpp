@@ -24,16 +24,16 @@ bool speaks_tcp(int fd) noexcept {
 
 }  // namespace
 
-readiness_backend::readiness_backend(const backend_environment& environment)
-    : buffers_(environment.buffers),
+readiness_backend::readiness_backend(const backend_environment& environment, waker wake)
+    : waker_(std::move(wake)),
+      buffers_(environment.buffers),
       capabilities_(readiness_capabilities(environment.options)),
       offload_(std::in_place, environment.workers, environment.buffers, *this, environment.options.queue_entries) {}
 
-std::expected<void, setup_error> readiness_backend::set_up_files(const backend_environment& environment,
-                                                                 int wake_descriptor) {
+std::expected<void, setup_error> readiness_backend::set_up(const backend_environment& environment) {
     auto made = make_file_path(environment.options.files, {.owner = *this,
                                                            .pool = *offload_,
-                                                           .wake_descriptor = wake_descriptor,
+                                                           .wake_descriptor = waker_.fd(),
                                                            .most = environment.options.queue_entries,
                                                            .aio_slots = environment.options.aio_slots});
     if (!made) return std::unexpected(std::move(made.error()));
@@ -47,8 +47,9 @@ direction readiness_backend::side_of(const operation& op) noexcept {
 }
 
 backend_statistics readiness_backend::statistics() const noexcept {
-    const std::uint32_t files = files_ == nullptr ? 0 : files_->under_way();
-    return {.enters = enters_, .parked = parked_count_, .offloaded = offload_->under_way() + files};
+    backend_statistics s = counted_;
+    s.offloaded = offload_->under_way() + (files_ == nullptr ? 0 : files_->under_way());
+    return s;
 }
 
 submitted readiness_backend::submit(operation& op) noexcept {
@@ -87,19 +88,21 @@ submitted readiness_backend::submit_immediate(operation& op) noexcept {
 
 submitted readiness_backend::submit_waiting(operation& op) noexcept {
     descriptor_state& state = descriptors_[wait_handle(op).id];
-    if (side_of(op) == direction::read ? state.no_reads : state.no_writes) {
+    const direction side = side_of(op);
+    if (side == direction::read ? state.no_reads : state.no_writes) {
         op.result = -EBADF;
         return submitted::completed;
     }
     if (state.never_waits) return to_file_path(op);
-    if (state.at(side_of(op)) != nullptr) {
+    operation*& occupant = state.at(side);
+    if (occupant != nullptr) {
         op.result = -EBUSY;
         return submitted::completed;
     }
-    state.at(side_of(op)) = &op;
+    occupant = &op;
     const auto outcome = worth_trying(op, state) ? proceed(op, state) : start_waiting(op, state);
     if (!outcome) return submitted::queued;
-    state.at(side_of(op)) = nullptr;
+    occupant = nullptr;
     if (place_of(op) == offloaded) return to_file_path(op);
     op.result = *outcome;
     return submitted::completed;
@@ -163,7 +166,7 @@ std::optional<std::int32_t> readiness_backend::after_attempt(operation& op, desc
     }
     if (outcome == -ENOBUFS && waits_on(op) == wait_side::read && op.kind != op_kind::accept) {
         set_place(op, parked);
-        ++parked_count_;
+        ++counted_.parked;
         parked_.push_back(op);
         return std::nullopt;
     }

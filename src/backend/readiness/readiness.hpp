@@ -6,6 +6,7 @@
 #include "backend/files/file_path.hpp"
 #include "backend/offload.hpp"
 #include "backend/readiness/descriptor_table.hpp"
+#include "backend/waker.hpp"
 
 #include <optional>
 
@@ -27,12 +28,25 @@ class readiness_backend : public backend {
   public:
     const capability_table& capabilities() const noexcept final { return capabilities_; }
     submitted submit(operation& op) noexcept final;
+    /// By default nothing: calls are made at once, and what is collected concerns the next wait only.
+    void flush() noexcept override {}
     void wait(time_point now, time_point deadline, completions& out) noexcept final;
     void cancel(operation& op, completions& out) noexcept final;
+    void wake() noexcept final { waker_.wake(); }
     backend_statistics statistics() const noexcept override;
 
+    /// The part of making one that can fail; see make_mechanism(). By default: what backend_options::files asks for.
+    virtual std::expected<void, setup_error> set_up(const backend_environment& environment);
+    /// First of all when one ends: a worker that has just handed back the last operation may still be calling wake(),
+    /// which must not find a mechanism that is half gone. make_mechanism() sees to it.
+    void end_offload() noexcept {
+        files_.reset();
+        offload_.reset();
+    }
+
   protected:
-    explicit readiness_backend(const backend_environment& environment);
+    /// `wake`: what ends collect() when another thread says so; the mechanism waits for it, too, and clears it.
+    readiness_backend(const backend_environment& environment, waker wake);
 
     // --- What a mechanism provides ---
 
@@ -65,10 +79,6 @@ class readiness_backend : public backend {
 
     // --- What the adaptor offers a mechanism ---
 
-    /// Sets up what backend_options::files asks for; part of setting up the mechanism. `wake_descriptor`: an eventfd
-    /// that ends its wait, or -1.
-    std::expected<void, setup_error> set_up_files(const backend_environment& environment, int wake_descriptor);
-
     void on_ready(std::int32_t fd, std::uint32_t generation, readiness what) noexcept;
     /// The descriptor turned out not to be pollable after watch() had accepted it: its waiter goes the way of files.
     void not_pollable(std::int32_t fd, direction side) noexcept;
@@ -79,13 +89,6 @@ class readiness_backend : public backend {
     /// The plain call, with a buffer from the pool where one is needed.
     std::int32_t call_now(operation& op) noexcept;
 
-    /// For a mechanism's destructor, first of all: a worker that has just handed back the last operation may still
-    /// be calling wake(), which must not find a mechanism that is half gone.
-    void end_offload() noexcept {
-        files_.reset();
-        offload_.reset();
-    }
-
     completions& out() noexcept { return *out_; }
     bool anything_to_deliver() const noexcept {
         return !out_->empty() || offload_->anything_done() || (files_ != nullptr && files_->anything_done());
@@ -93,7 +96,8 @@ class readiness_backend : public backend {
     descriptor_table& descriptors() noexcept { return descriptors_; }
     buffer_pool& buffers() noexcept { return buffers_; }
     capability_table& mutable_capabilities() noexcept { return capabilities_; }
-    std::uint64_t enters_ = 0;
+    waker waker_;
+    backend_statistics counted_;  // what the mechanism counts; the adaptor fills in the rest
 
   private:
     /// Where an operation under way is; kept in operation::backend_flags.
@@ -130,7 +134,6 @@ class readiness_backend : public backend {
     descriptor_table descriptors_;
     list<operation> parked_;
     completions* out_ = nullptr;
-    std::uint64_t parked_count_ = 0;
     std::optional<offload> offload_;
     std::unique_ptr<file_path> files_;  // null: the pool alone
 };

@@ -18,43 +18,6 @@
 
 namespace penstock::detail {
 
-/// A mechanism of readiness, made anew for each test.
-class mechanism_fixture : public driven_backend {
-  protected:
-    using maker = std::expected<std::unique_ptr<backend>, setup_error> (*)(const backend_environment&);
-    explicit mechanism_fixture(maker make) : make_(make) {}
-
-    void SetUp() override {
-        auto made = create();
-        ASSERT_TRUE(made.has_value()) << made.error().message;
-        target = std::move(*made);
-    }
-
-    virtual std::expected<std::unique_ptr<backend>, setup_error> create() { return make_(environment()); }
-
-    void close(unique_fd& fd) {
-        close_op op({fd.release()});
-        EXPECT_EQ(submit(op), submitted::completed);
-    }
-
-    /// What a receive or read under way brings; an error as its text.
-    std::string received(receive_op& op) {
-        const std::int32_t r = finish(op);
-        return r < 0 ? std::strerror(-r) : taken(op);
-    }
-
-    /// How many waits it takes to get through `limit` in which nothing is to be told. A few; a busy loop makes
-    /// thousands.
-    int waits_within(duration limit) {
-        int waits = 0;
-        for (const time_point end = clock::now() + limit; clock::now() < end; ++waits) turn(end - clock::now());
-        return waits;
-    }
-
-  private:
-    maker make_;
-};
-
 /// Two connected sockets.
 struct socket_pair {
     unique_fd near;
@@ -97,6 +60,73 @@ inline socket_pair connected_tcp() {
 inline void put(const unique_fd& to, std::string_view text, int flags = 0) {
     EXPECT_EQ(::send(to.get(), text.data(), text.size(), flags | MSG_NOSIGNAL), static_cast<::ssize_t>(text.size()));
 }
+
+/// A mechanism of readiness, made anew for each test.
+class mechanism_fixture : public driven_backend {
+  protected:
+    using maker = std::expected<std::unique_ptr<backend>, setup_error> (*)(const backend_environment&);
+    explicit mechanism_fixture(maker make) : make_(make) {}
+
+    void SetUp() override {
+        auto made = create();
+        ASSERT_TRUE(made.has_value()) << made.error().message;
+        target = std::move(*made);
+    }
+
+    virtual std::expected<std::unique_ptr<backend>, setup_error> create() { return make_(environment()); }
+
+    void close(unique_fd& fd) {
+        close_op op({fd.release()});
+        EXPECT_EQ(submit(op), submitted::completed);
+    }
+
+    /// A TCP connection whose far side the backend has accepted, so that it knows all of it.
+    socket_pair accepted_tcp() {
+        unique_fd door = listening_tcp();
+        adopt_op adopted(door.get(), true);
+        EXPECT_GE(perform(adopted), 0);
+        unique_fd near = connected_to(door);
+        accept_op accept({door.get()}, 1);
+        EXPECT_GT(perform(accept), 0);
+        close(door);
+        return {std::move(near), unique_fd(accept.accepted.pop().id)};
+    }
+
+    /// What a receive or read under way brings; an error as its text.
+    std::string received(receive_op& op) {
+        const std::int32_t r = finish(op);
+        return r < 0 ? std::strerror(-r) : taken(op);
+    }
+
+    /// How many waits it takes to get through `limit` in which nothing is to be told. A few; a busy loop makes
+    /// thousands.
+    int waits_within(duration limit) {
+        int waits = 0;
+        for (const time_point end = clock::now() + limit; clock::now() < end; ++waits) turn(end - clock::now());
+        return waits;
+    }
+
+  private:
+    maker make_;
+};
+
+/// A limit of the process (getrlimit(2)), lowered for as long as this lives.
+class lowered_limit {
+  public:
+    using resource = decltype(RLIMIT_NOFILE);
+    lowered_limit(resource which, ::rlim_t to) : which_(which) {
+        ::getrlimit(which_, &before_);
+        const ::rlimit lower{.rlim_cur = to, .rlim_max = before_.rlim_max};
+        EXPECT_EQ(::setrlimit(which_, &lower), 0);
+    }
+    ~lowered_limit() { ::setrlimit(which_, &before_); }
+    lowered_limit(const lowered_limit&) = delete;
+    lowered_limit& operator=(const lowered_limit&) = delete;
+
+  private:
+    resource which_;
+    ::rlimit before_{};
+};
 
 /// Takes every descriptor below `end`, but for the last `free` of them.
 inline std::vector<unique_fd> take_descriptors_below(int end, std::size_t free = 0) {

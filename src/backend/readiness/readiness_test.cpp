@@ -1,6 +1,5 @@
 // The adaptor alone, under a mechanism whose batch and whose events come in any order that a test wants.
-#include "backend/readiness/readiness.hpp"
-
+#include "backend/readiness/make_mechanism.hpp"
 #include "base/worker_pool.hpp"
 
 #include <gtest/gtest.h>
@@ -13,16 +12,11 @@ namespace penstock::detail {
 namespace {
 
 /// Attempts join a batch and end when the test says so, as with native AIO; interest is edge-triggered, as with epoll.
-class batching final : public readiness_backend {
+class batching : public readiness_backend {
   public:
-    explicit batching(const backend_environment& environment) : readiness_backend(environment) {}
-    ~batching() override { end_offload(); }
-    batching(const batching&) = delete;
-    batching& operator=(const batching&) = delete;
+    batching(const backend_environment& environment, waker wake) : readiness_backend(environment, std::move(wake)) {}
 
     std::string_view name() const noexcept override { return "batching"; }
-    void flush() noexcept override {}
-    void wake() noexcept override {}
 
     std::vector<operation*> attempts;
     int watches = 0;
@@ -52,7 +46,7 @@ class readiness_test : public ::testing::Test {
     worker_pool workers{1, 4};
     backend_options options;
     completions out;
-    batching target{{.options = options, .buffers = pool, .workers = workers}};
+    whole<batching> target{{.options = options, .buffers = pool, .workers = workers}, waker::create().value()};
 };
 
 TEST_F(readiness_test, an_edge_during_a_vain_send_is_not_lost) {

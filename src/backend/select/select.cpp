@@ -1,8 +1,8 @@
 #include "backend/select/select.hpp"
 
-#include "backend/readiness/readiness.hpp"
-#include "backend/waker.hpp"
+#include "backend/readiness/make_mechanism.hpp"
 #include "base/setup.hpp"
+#include "base/unique_fd.hpp"
 #include "base/wait_time.hpp"
 
 #include <fcntl.h>
@@ -32,21 +32,16 @@ struct descriptor_sets {
 
 // Interest is a bit, set by watch() and cleared when it has been told; the adaptor asks again. A descriptor without a
 // bit, which is one too large, is closed as soon as it is opened; a connection is not even accepted then.
-class select_backend final : public readiness_backend {
+class select_backend : public readiness_backend {
   public:
     select_backend(const backend_environment& environment, waker wake)
-        : readiness_backend(environment), waker_(std::move(wake)), end_(waker_.fd() + 1) {
+        : readiness_backend(environment, std::move(wake)), end_(waker_.fd() + 1) {
         mutable_capabilities().most_descriptors = FD_SETSIZE;
     }
-    ~select_backend() override { end_offload(); }  // while wake() still works
-    select_backend(const select_backend&) = delete;
-    select_backend& operator=(const select_backend&) = delete;
 
     std::string_view name() const noexcept override { return "select"; }
-    void flush() noexcept override {}  // the sets are handed over by the wait itself
-    void wake() noexcept override { waker_.wake(); }
 
-    std::expected<void, setup_error> set_up(const backend_environment& environment) {
+    std::expected<void, setup_error> set_up(const backend_environment& environment) override {
         constexpr ::timespec at_once{};
         if (::pselect(0, nullptr, nullptr, nullptr, &at_once, nullptr) < 0 && errno != EINTR) {
             return std::unexpected(setup_failure("pselect6", errno));
@@ -57,13 +52,7 @@ class select_backend final : public readiness_backend {
             const std::error_code code = make_error_code(errc::too_many_open_files);
             return std::unexpected(setup_error{code, code.message()});
         }
-        return set_up_files(environment, waker_.fd());
-    }
-
-    backend_statistics statistics() const noexcept override {
-        backend_statistics s = readiness_backend::statistics();
-        s.descriptors_refused = refused_;
-        return s;
+        return readiness_backend::set_up(environment);
     }
 
   protected:
@@ -86,7 +75,7 @@ class select_backend final : public readiness_backend {
         while (end_ > waker_.fd() + 1 && !wanted_.any(end_ - 1)) --end_;
         descriptor_sets told = wanted_;
         FD_SET(waker_.fd(), &told.read);
-        ++enters_;
+        ++counted_.enters;
         const wait_time limit(now, deadline);
         const int count = ::pselect(end_, &told.read, &told.write, &told.urgent, limit.relative(), nullptr);
         if (count < 0 && errno == EBADF) tell_of_closed_ones();
@@ -116,7 +105,7 @@ class select_backend final : public readiness_backend {
     using words = std::array<unsigned long, sizeof(::fd_set) / sizeof(unsigned long)>;
 
     std::int32_t refuse() noexcept {
-        ++refused_;
+        ++counted_.descriptors_refused;
         return no_such_bit;
     }
 
@@ -159,21 +148,15 @@ class select_backend final : public readiness_backend {
         }
     }
 
-    waker waker_;
     unique_fd spare_;  // its number is below FD_SETSIZE
     descriptor_sets wanted_;
     std::int32_t end_;  // one more than the largest descriptor in the sets
-    std::uint64_t refused_ = 0;
 };
 
 }  // namespace
 
 std::expected<std::unique_ptr<backend>, setup_error> create_select(const backend_environment& environment) {
-    auto wake = waker::create();
-    if (!wake) return std::unexpected(wake.error());
-    auto made = std::make_unique<select_backend>(environment, std::move(*wake));
-    if (auto done = made->set_up(environment); !done) return std::unexpected(std::move(done.error()));
-    return made;
+    return make_mechanism<select_backend>(environment);
 }
 
 }  // namespace penstock::detail

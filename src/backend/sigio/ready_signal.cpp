@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <bitset>
 #include <cerrno>
 #include <string>
 #include <utility>
@@ -11,7 +12,7 @@ namespace {
 
 // What the loops of one thread share.
 struct thread_share {
-    std::uint64_t taken = 0;  // bit n-1: signal n belongs to a loop
+    std::bitset<_NSIG> taken;  // signals that belong to a loop
     unsigned loops = 0;
     bool overflow_was_blocked = false;
     std::uint64_t overflows = 0;
@@ -39,40 +40,23 @@ bool make_harmless(int number) noexcept {
     return ::sigaction(number, &harmless, nullptr) == 0;
 }
 
-::sigset_t only(int number) noexcept {
+// \return whether it was blocked before.
+bool change_mask(int how, int number) noexcept {
     ::sigset_t set;
+    ::sigset_t before;
     ::sigemptyset(&set);
     ::sigaddset(&set, number);
-    return set;
-}
-
-// \return whether it was blocked before.
-bool block(int number) noexcept {
-    ::sigset_t before;
-    const ::sigset_t set = only(number);
-    ::pthread_sigmask(SIG_BLOCK, &set, &before);
+    ::pthread_sigmask(how, &set, &before);
     return ::sigismember(&before, number) == 1;
 }
 
-void unblock(int number) noexcept {
-    const ::sigset_t set = only(number);
-    ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
-}
-
-bool is_blocked(int number) noexcept {
-    ::sigset_t blocked;
-    ::pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
-    return ::sigismember(&blocked, number) == 1;
-}
-
-std::uint64_t bit_of(int number) noexcept { return std::uint64_t{1} << (number - 1); }
-
-bool taken_here(int number) noexcept { return (here.taken & bit_of(number)) != 0; }
-
 // Blocked and without a handler: somebody waits for it as we do.
 bool is_free(int number) noexcept {
+    if (here.taken[static_cast<std::size_t>(number)]) return false;
     const use present = use_of(number);
-    return !taken_here(number) && (present == use::ours || (present == use::none && !is_blocked(number)));
+    ::sigset_t blocked;
+    ::pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
+    return present == use::ours || (present == use::none && ::sigismember(&blocked, number) == 0);
 }
 
 int choose() noexcept {
@@ -100,7 +84,7 @@ std::expected<ready_signal, setup_error> ready_signal::take(int wanted) {
                                                                           std::to_string(SIGRTMIN) + " to " +
                                                                           std::to_string(SIGRTMAX)));
     }
-    if (wanted != 0 && (taken_here(wanted) || use_of(wanted) == use::theirs)) {
+    if (wanted != 0 && (here.taken[static_cast<std::size_t>(wanted)] || use_of(wanted) == use::theirs)) {
         return std::unexpected(no_signal(std::errc::device_or_resource_busy,
                                          "signal " + std::to_string(wanted) +
                                              " is used by the program or by another loop of this thread; choose "
@@ -114,9 +98,9 @@ std::expected<ready_signal, setup_error> ready_signal::take(int wanted) {
     return ready_signal(number);
 }
 
-ready_signal::ready_signal(int number) noexcept : number_(number), was_blocked_(block(number)) {
-    here.taken |= bit_of(number);
-    const bool overflow_was_blocked = block(SIGIO);
+ready_signal::ready_signal(int number) noexcept : number_(number), was_blocked_(change_mask(SIG_BLOCK, number)) {
+    here.taken.set(static_cast<std::size_t>(number));
+    const bool overflow_was_blocked = change_mask(SIG_BLOCK, SIGIO);
     if (here.loops++ == 0) here.overflow_was_blocked = overflow_was_blocked;
 }
 
@@ -125,13 +109,15 @@ ready_signal::ready_signal(ready_signal&& other) noexcept
 
 ready_signal::~ready_signal() {
     if (number_ == 0) return;
-    here.taken &= ~bit_of(number_);
-    if (!was_blocked_) unblock(number_);
-    if (--here.loops == 0 && !here.overflow_was_blocked) unblock(SIGIO);
+    here.taken.reset(static_cast<std::size_t>(number_));
+    if (!was_blocked_) change_mask(SIG_UNBLOCK, number_);
+    if (--here.loops == 0 && !here.overflow_was_blocked) change_mask(SIG_UNBLOCK, SIGIO);
 }
 
 ::sigset_t ready_signal::both() const noexcept {
-    ::sigset_t set = only(number_);
+    ::sigset_t set;
+    ::sigemptyset(&set);
+    ::sigaddset(&set, number_);
     ::sigaddset(&set, SIGIO);
     return set;
 }
