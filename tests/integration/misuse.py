@@ -170,12 +170,16 @@ def no_aio_slots():
 
 
 def aio_slots_exhausted():
-    name = "linux_aio"
-    if reason := why_not(name):
+    """Who asks for native AIO by name is refused, as a backend and as a file path, and the others go on."""
+    names = ["linux_aio", "epoll+linux_aio", "poll+linux_aio"]
+    if reason := why_not(names[0]):
         raise Skip(reason)
     with no_aio_slots():
-        done = run(example("cat", backend=name))
-    check_complaint(done, 2, f"cat: backend {name} does not work here: io_setup: ", "fs.aio-max-nr")
+        refused = {name: run(example("cat", backend=name)) for name in names}
+        served = run(example("cat", backend="epoll"))
+    for name, done in refused.items():
+        check_complaint(done, 2, f"cat: backend {name} does not work here: io_setup: ", "fs.aio-max-nr")
+    check(served.returncode == 0, f"epoll ends with {served.returncode} where native AIO is exhausted")
 
 
 def main():
