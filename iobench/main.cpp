@@ -1,9 +1,11 @@
 // iobench: every I/O model of this machine side by side.
 #include "cli/commands.hpp"
+#include "count/counters.hpp"
 #include "registry.hpp"
 
 #include <algorithm>
 #include <cstdio>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,13 @@ int play(std::span<const std::string> words) {
 
 int main(int count, char** values) {
     const std::vector<std::string> words(values + 1, values + count);
-    if (!words.empty() && words[0] == "--role") return play(std::span(words).subspan(1));
+    std::span<const std::string> left = words;
+    if (left.size() > 1 && left[0] == "--counters") {
+        if (const auto counted = iobench::adopt_counters(left[1]); !counted) {
+            return std::fprintf(stderr, "iobench: %s\n", counted.error().c_str()), 2;
+        }
+        left = left.subspan(2);
+    }
+    if (!left.empty() && left[0] == "--role") return play(left.subspan(1));
     return iobench::command_line(count, values);
 }

@@ -11,7 +11,8 @@
 // SIGTERM simply ends them.
 namespace bench {
 
-inline constexpr int max_message = 4096;
+/// Received at once; a longer message is echoed in pieces.
+inline constexpr int max_message = 16384;
 
 [[noreturn]] void echo_with_io_uring(int listener);
 [[noreturn]] void echo_with_epoll(int listener);

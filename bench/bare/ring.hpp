@@ -4,6 +4,8 @@
 
 #include <liburing.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -44,10 +46,10 @@ class submission_ring {
     }
 
     void enter(unsigned completions) {
-        const int result = ::io_uring_enter(static_cast<unsigned>(ring_.enter_ring_fd), publish(), completions,
-                                            enter_flags_ | IORING_ENTER_GETEVENTS, nullptr);
-        if (result < 0 && result != -EINTR && result != -EAGAIN && result != -EBUSY) {
-            fail("io_uring_enter", -result);
+        const long result = ::syscall(__NR_io_uring_enter, ring_.enter_ring_fd, publish(), completions,
+                                      enter_flags_ | IORING_ENTER_GETEVENTS, nullptr, 0UL);
+        if (result < 0 && errno != EINTR && errno != EAGAIN && errno != EBUSY) {
+            fail("io_uring_enter", errno);
         }
     }
 

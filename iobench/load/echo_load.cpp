@@ -20,11 +20,16 @@ int generate(std::span<const std::string> arguments) {
 }  // namespace
 
 std::expected<echo_load, std::string> echo_load::open(const echo_job& job) {
-    auto process =
-        child::in_role({"echo-load", "--connect", job.address, "--connections", std::to_string(job.connections),
-                        "--size", std::to_string(job.message_size), "--seconds", std::to_string(job.seconds),
-                        "--warm-up", std::to_string(job.warm_up), "--gated"},
-                       core::load);
+    std::vector<std::string> words = {"echo-load", "--connect", job.address, "--gated"};
+    const auto add = [&](const char* option, const std::string& value) { words.insert(words.end(), {option, value}); };
+    add("--connections", std::to_string(job.connections));
+    add("--size", std::to_string(job.message_size));
+    add("--seconds", std::to_string(job.seconds));
+    if (job.beside > 0) add("--beside", std::to_string(job.beside));
+    if (job.depth > 1) add("--depth", std::to_string(job.depth));
+    if (job.warm_up > 0) add("--warm-up", std::to_string(job.warm_up));
+    if (job.rate > 0) add("--rate", std::to_string(job.rate));
+    auto process = child::in_role(words, core::load);
     if (!process) return std::unexpected(process.error());
     if (const auto said = process->read_line(); !said) return std::unexpected(said.error());
     return echo_load(std::move(*process), job.seconds);
@@ -38,7 +43,14 @@ std::expected<echo_result, std::string> echo_load::run() {
     if (result.is_discarded() || result.value("errors", 1) != 0 || result.value("messages", 0) == 0) {
         return std::unexpected("the load went wrong: " + *said);
     }
-    return echo_result{result["messages"], result["seconds"], result["p50_us"], result["p99_us"]};
+    return echo_result{.messages = result["messages"],
+                       .seconds = result["seconds"],
+                       .p50_us = result["p50_us"],
+                       .p90_us = result["p90_us"],
+                       .p99_us = result["p99_us"],
+                       .p999_us = result["p999_us"],
+                       .p9999_us = result["p9999_us"],
+                       .unsent = result["unsent"]};
 }
 
 role echo_load_role() { return {"echo-load", generate}; }

@@ -10,9 +10,12 @@
 namespace iobench {
 
 struct echo_job {
-    std::string address;
+    std::string address = {};
     std::size_t connections = 32;
+    std::size_t beside = 0;  ///< connections that stay idle
     std::size_t message_size = 64;
+    std::size_t depth = 1;  ///< messages under way per connection
+    double rate = 0;        ///< messages per second, timed from when each was due; 0: the next follows the last
     double seconds = 0.5;
     double warm_up = 0;  ///< seconds at most of the same load before run(); it ends when the rate is steady
 };
@@ -22,7 +25,11 @@ struct echo_result {
     double messages = 0;
     double seconds = 0;
     double p50_us = 0;
+    double p90_us = 0;
     double p99_us = 0;
+    double p999_us = 0;
+    double p9999_us = 0;
+    double unsent = 0;  ///< of a rate: so many the server had no time for
 };
 
 /// Connections that are open and warm, in a process of their own, waiting for run(). Every echo is compared with what

@@ -89,16 +89,19 @@ void add_process(pid_t pid, usage& sum) {
 }  // namespace
 
 std::expected<child, std::string> child::in_role(const std::vector<std::string>& words, core where) {
-    std::vector<std::string> all = {"iobench", "--role"};
+    auto counters = shared_counters::create();
+    if (!counters) return std::unexpected(counters.error());
+    std::vector<std::string> all = {"iobench", "--counters", counters->path(), "--role"};
     all.insert(all.end(), words.begin(), words.end());
-    return spawn("/proc/self/exe", std::move(all), where);
+    return spawn("/proc/self/exe", std::move(all), where, std::move(*counters));
 }
 
 std::expected<child, std::string> child::program(const std::vector<std::string>& words, core where) {
-    return spawn(words.at(0), words, where);
+    return spawn(words.at(0), words, where, {});
 }
 
-std::expected<child, std::string> child::spawn(const std::string& file, std::vector<std::string> words, core where) {
+std::expected<child, std::string> child::spawn(const std::string& file, std::vector<std::string> words, core where,
+                                               shared_counters counters) {
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
@@ -124,6 +127,7 @@ std::expected<child, std::string> child::spawn(const std::string& file, std::vec
     made.in_ = in[1];
     made.out_ = out[0];
     made.errors_ = errors[0];
+    made.counters_ = std::move(counters);
     for (const std::string& word : words) made.name_ += (made.name_.empty() ? "" : " ") + word;
     if (pid < 0) return std::unexpected(std::string("fork: ") + std::strerror(errno));
     return made;
@@ -136,6 +140,7 @@ child& child::operator=(child&& other) noexcept {
     std::swap(in_, other.in_);
     std::swap(out_, other.out_);
     std::swap(errors_, other.errors_);
+    std::swap(counters_, other.counters_);
     std::swap(name_, other.name_);
     std::swap(buffered_, other.buffered_);
     return *this;
@@ -188,6 +193,7 @@ std::expected<usage, std::string> child::used() const {
     if (pid_ <= 0 || ::kill(pid_, 0) != 0) return std::unexpected(name_ + ": it has ended");
     usage sum;
     add_process(pid_, sum);
+    sum.calls = counters_.read();
     return sum;
 }
 

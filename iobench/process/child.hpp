@@ -1,6 +1,8 @@
 // The processes that are measured and that make load: this program again, in a role, on a core of its own.
 #pragma once
 
+#include "count/counters.hpp"
+
 #include <sys/types.h>
 
 #include <chrono>
@@ -22,6 +24,7 @@ struct usage {
     std::uint64_t involuntary_switches = 0;  ///< context switches since others were to run
     std::uint64_t resident_bytes = 0;        ///< now
     std::uint64_t threads = 0;               ///< now
+    call_counts calls = {};                  ///< system calls; counted of a child in a role only
 };
 
 /// A child process, ended when this object goes. It does not outlive this program, whatever ends that. Not for several
@@ -51,13 +54,15 @@ class child {
 
   private:
     child() = default;
-    static std::expected<child, std::string> spawn(const std::string& file, std::vector<std::string> words, core where);
+    static std::expected<child, std::string> spawn(const std::string& file, std::vector<std::string> words, core where,
+                                                   shared_counters counters);
     std::string last_words();
 
     pid_t pid_ = -1;
     int in_ = -1;
     int out_ = -1;
     int errors_ = -1;
+    shared_counters counters_;
     std::string name_;
     std::string buffered_;
 };

@@ -1,5 +1,6 @@
 #include <penstock/penstock.hpp>
 
+#include "bare/mechanisms.hpp"
 #include "contenders/echo/echo_servers.hpp"
 
 #include <cstdio>
@@ -28,7 +29,8 @@ task<void> serve_all(int listener) {
 }
 
 void serve_on(const std::string& backend, int listener) {
-    const auto engine = penstock::loop::create({.backend = backend});
+    const penstock::loop_options wanted{.backend = backend, .buffers = {.buffer_size = bench::max_message}};
+    const auto engine = penstock::loop::create(wanted);
     if (!engine) {
         std::fprintf(stderr, "%s\n", engine.error().message.c_str());
         std::exit(1);
