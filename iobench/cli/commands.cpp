@@ -29,8 +29,8 @@ struct options {
 
 void show(const progress& at) {
     if (::isatty(2) == 0) return;
-    std::fprintf(stderr, "\r\033[K%3.0f %%  %s, round %u of %u, %.0f s left", at.done * 100, at.what.c_str(), at.round,
-                 at.rounds, at.remaining.count());
+    std::fprintf(stderr, "\r\033[K%3.0f %%  %s, round %u of %u, %.0f s left", at.done * 100,
+                 (at.workload + ", " + at.at + ", " + at.by).c_str(), at.round, at.rounds, at.remaining.count());
     std::fflush(stderr);
 }
 

@@ -1,124 +1,168 @@
 #include "method/method.hpp"
 
-#include "process/interrupt.hpp"
+#include "method/field.hpp"
 
 #include <algorithm>
+#include <map>
 #include <random>
+#include <span>
 
 namespace iobench {
 
 namespace {
 
+using seconds = std::chrono::duration<double>;
 using std::chrono::steady_clock;
 
-/// One contender at one point, with all that its trials give.
-struct lane {
-    workload* of;
-    series taken;
-    bool failed = false;
-};
-
-/// One point of a workload with everybody who takes part.
-using field = std::vector<lane>;
-
-bool wanted(const contender& who, const std::vector<std::string>& names) {
-    constexpr const char* groups[] = {"penstock", "bare", "peer"};
-    return names.empty() || std::ranges::any_of(names, [&](const std::string& name) {
-               return name == who.name || name == groups[static_cast<int>(who.of)];
-           });
-}
-
-std::vector<field> draw_up(const plan& wanted_plan, results& into) {
-    std::vector<field> fields;
-    for (const auto& work : wanted_plan.workloads) {
-        into.workloads.push_back(work->about());
-        std::vector<contender> takers;
-        for (const contender& who : work->contenders()) {
-            if (!wanted(who, wanted_plan.contenders)) continue;
-            if (who.unavailable.empty()) {
-                takers.push_back(who);
-            } else {
-                into.left_out.push_back({work->about().name + ", " + who.name, who.unavailable});
-            }
-        }
-        for (const point& at : work->points(wanted_plan.much)) {
-            field here;
-            for (const contender& who : takers) {
-                const std::string why = work->left_out(who, at);
-                if (why.empty()) {
-                    here.push_back({work.get(), {.workload = work->about().name, .at = at, .by = who}});
-                } else {
-                    into.left_out.push_back({work->about().name + ", " + at.name + ", " + who.name, why});
-                }
-            }
-            if (!here.empty()) fields.push_back(std::move(here));
-        }
-    }
-    return fields;
-}
-
-class course {
+/// What trials take besides their pace, compared with what their workloads said.
+class experience {
   public:
-    course(const plan& wanted_plan, std::vector<field> fields, results& into,
-           const std::function<void(const progress&)>& tell)
-        : plan_(wanted_plan), fields_(std::move(fields)), into_(into), tell_(tell), order_(wanted_plan.seed) {
-        for (const field& here : fields_) total_ += here.size() * plan_.rounds;
-    }
-
-    void run() {
-        for (field& here : fields_) {
-            for (unsigned round = 1; round <= plan_.rounds && !interrupted(); ++round) run_round(here, round);
-            for (lane& one : here) {
-                if (!one.taken.samples.empty()) into_.measured.push_back(std::move(one.taken));
-            }
+    void learn(const workload* of, seconds took, seconds said) {
+        for (account* const one : {&each_[of], &all_}) {
+            one->took += took;
+            one->said += said;
         }
-        into_.complete = !interrupted();
+    }
+    /// Of a workload that was not met yet: that of all the others, within reason.
+    double factor(const workload* of) const {
+        const auto known = each_.find(of);
+        if (known != each_.end()) return known->second.factor();
+        return std::clamp(all_.factor(), 1.0, 3.0);
     }
 
   private:
-    void run_round(field& here, unsigned round) {
-        std::vector<lane*> lanes;
-        for (lane& one : here) lanes.push_back(&one);
-        std::ranges::shuffle(lanes, order_);
-        for (lane* const one : lanes) {
-            if (interrupted()) return;
-            if (!one->failed) run_trial(*one, round);
-            ++done_;
+    struct account {
+        seconds took{0};
+        seconds said{0};
+        double factor() const { return said > seconds(0) ? std::max(0.0, took / said) : 1; }
+    };
+    std::map<const workload*, account> each_;
+    account all_;
+};
+
+class course {
+  public:
+    course(const plan& wanted, std::vector<field> fields, results& into,
+           const std::function<void(const progress&)>& tell)
+        : plan_(wanted), fields_(std::move(fields)), into_(into), tell_(tell), order_(wanted.seed) {}
+
+    void run() {
+        for (current_ = 0; current_ < fields_.size() && !plan_.stop(); ++current_) run_field(fields_[current_]);
+        into_.complete = !plan_.stop();
+    }
+
+  private:
+    seconds elapsed() const { return steady_clock::now() - started_; }
+    seconds left() const { return plan_.budget > seconds(0) ? plan_.budget - elapsed() : seconds(1e9); }
+
+    seconds trial_cost(const field& here, const lane& one, const pace& each) const {
+        return each.warm_up + each.length + one.besides * known_.factor(here.of);
+    }
+
+    seconds round_cost(const field& here, const pace& each) const {
+        seconds sum{0};
+        for (const lane& one : here.lanes) {
+            if (!one.failed) sum += trial_cost(here, one, each);
+        }
+        return sum;
+    }
+
+    /// What is not needed for the least makes the trials of what is left longer, all alike.
+    pace choose_pace() const {
+        if (plan_.budget <= seconds(0)) return plan_.each;
+        seconds least{0};
+        std::size_t trials = 0;
+        for (std::size_t i = current_; i < fields_.size(); ++i) {
+            least += round_cost(fields_[i], plan_.each) * plan_.rounds;
+            trials += fields_[i].lanes.size() * plan_.rounds;
+        }
+        const seconds spare = (left() - least) / static_cast<double>(trials);
+        const seconds room = plan_.most.warm_up - plan_.each.warm_up + plan_.most.length - plan_.each.length;
+        const double share = room > seconds(0) ? std::clamp(spare / room, 0.0, 1.0) : 0;
+        return {plan_.each.warm_up + share * (plan_.most.warm_up - plan_.each.warm_up),
+                plan_.each.length + share * (plan_.most.length - plan_.each.length)};
+    }
+
+    void run_field(field& here) {
+        const pace each = choose_pace();
+        const std::string name = here.of->about().name + ", " + here.at.name;
+        if (round_cost(here, each) * std::min(fewest_rounds, plan_.rounds) > left()) {
+            into_.left_out.push_back({name, "no time was left for it: trials took longer than expected"});
+            return;
+        }
+        unsigned round = 1;
+        for (; round <= plan_.rounds && !plan_.stop(); ++round) {
+            if (round_cost(here, each) > left()) {
+                into_.left_out.push_back({name + ", rounds from the " + std::to_string(round) + "th",
+                                          "no time was left for them: trials took longer than expected"});
+                break;
+            }
+            run_round(here, each, round);
+        }
+        for (lane& one : here.lanes) {
+            if (!one.taken.samples.empty()) into_.measured.push_back(std::move(one.taken));
         }
     }
 
-    void run_trial(lane& one, unsigned round) {
-        const std::string what = one.taken.workload + ", " + one.taken.at.name + ", " + one.taken.by.name;
-        const std::chrono::duration<double> so_far = steady_clock::now() - started_;
-        const auto share = static_cast<double>(done_) / static_cast<double>(total_);
-        tell_({what, round, plan_.rounds, share, done_ == 0 ? so_far * 0 : so_far * (1 - share) / share});
-        auto taken = one.of->measure(one.taken.by, one.taken.at, plan_.each);
-        if (taken) {
-            one.taken.samples.push_back(std::move(*taken));
-            one.taken.rounds.push_back(round);
-        } else if (!interrupted()) {
-            one.failed = true;
-            into_.left_out.push_back({what, taken.error()});
+    void run_round(field& here, const pace& each, unsigned round) {
+        std::vector<lane*> lanes;
+        for (lane& one : here.lanes) lanes.push_back(&one);
+        std::ranges::shuffle(lanes, order_);
+        for (std::size_t i = 0; i < lanes.size(); ++i) {
+            if (plan_.stop()) return;
+            if (lanes[i]->failed) continue;
+            tell_about(here, *lanes[i], each, round, std::span(lanes).subspan(i));
+            run_trial(here, *lanes[i], each, round);
         }
     }
+
+    void tell_about(const field& here, const lane& one, const pace& each, unsigned round,
+                    std::span<lane* const> of_round) const {
+        seconds ahead = round_cost(here, each) * (plan_.rounds - round);
+        for (const lane* const other : of_round) ahead += trial_cost(here, *other, each);
+        for (std::size_t i = current_ + 1; i < fields_.size(); ++i) {
+            ahead += round_cost(fields_[i], each) * plan_.rounds;
+        }
+        if (plan_.budget > seconds(0)) ahead = std::clamp(ahead, seconds(0), std::max(left(), seconds(0)));
+        tell_({here.of->about().title, here.at.name, one.taken.by.name, round, plan_.rounds,
+               elapsed() / (elapsed() + ahead), ahead});
+    }
+
+    void run_trial(field& here, lane& one, const pace& each, unsigned round) {
+        const auto began = steady_clock::now();
+        auto taken = here.of->measure(one.taken.by, here.at, each);
+        if (taken) {
+            known_.learn(here.of, steady_clock::now() - began - each.warm_up - each.length, one.besides);
+            one.taken.samples.push_back(std::move(*taken));
+            one.taken.rounds.push_back(round);
+        } else if (!plan_.stop()) {
+            one.failed = true;
+            into_.left_out.push_back(
+                {here.of->about().name + ", " + here.at.name + ", " + one.taken.by.name, taken.error()});
+        }
+    }
+
+    static constexpr unsigned fewest_rounds = 3;  // less say nothing of how sure they are
 
     const plan& plan_;
     std::vector<field> fields_;
     results& into_;
     const std::function<void(const progress&)>& tell_;
     std::mt19937 order_;
-    std::size_t total_ = 0;
-    std::size_t done_ = 0;
+    experience known_;
+    std::size_t current_ = 0;
     steady_clock::time_point started_ = steady_clock::now();
 };
 
 }  // namespace
 
-results run(const plan& wanted_plan, const std::function<void(const progress&)>& tell) {
+results run(const plan& wanted, const std::function<void(const progress&)>& tell) {
     results into;
     const auto started = steady_clock::now();
-    course(wanted_plan, draw_up(wanted_plan, into), into, tell).run();
-    into.seconds = std::chrono::duration<double>(steady_clock::now() - started).count();
+    std::vector<field> fields = draw_up(wanted, into);
+    fit_to_budget(fields, wanted, into);
+    course(wanted, std::move(fields), into, tell).run();
+    into.seconds = seconds(steady_clock::now() - started).count();
     return into;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "model/results.hpp"
+#include "process/interrupt.hpp"
 
 #include <chrono>
 #include <functional>
@@ -16,24 +17,31 @@ namespace iobench {
 struct plan {
     std::vector<std::shared_ptr<workload>> workloads = {};
     std::vector<std::string> contenders = {};  ///< names, or groups ("penstock", "bare", "peer"); empty: all
+    std::vector<std::string> points =
+        {};  ///< names, or numbers on the axis ("256"), of full scale; empty: those of `much`
     scale much = scale::survey;
-    pace each = {};
+    pace each = {};  ///< with a budget: the least
+    pace most = {};  ///< with a budget: the most; otherwise of no meaning
+    std::chrono::duration<double> budget{
+        0};  ///< for all of it: what does not fit is left out, with the reason; 0: none
     unsigned rounds = 5;
-    std::uint32_t seed = 1;  ///< of the order of contenders
+    std::uint32_t seed = 1;                    ///< of the order of contenders
+    std::function<bool()> stop = interrupted;  ///< asked before each trial; true ends the run, with what was measured
 };
 
 /// Where a run is; told before each trial.
 struct progress {
-    std::string what;    ///< "echo, 256 connections, bare/epoll"
-    unsigned round = 0;  ///< from 1
+    std::string workload;  ///< its title
+    std::string at;        ///< "256 connections"
+    std::string by;        ///< "bare/epoll"
+    unsigned round = 0;    ///< from 1
     unsigned rounds = 0;
     double done = 0;                             ///< 0 to 1
     std::chrono::duration<double> remaining{0};  ///< an estimate, by what trials have taken so far
 };
 
 /// Runs all of it, one trial at a time. A contender that fails in a round is left out from then on at that point, with
-/// the reason among the things left out. Ends early, with what was measured, when the user wants an end
-/// (process/interrupt.hpp).
+/// the reason among the things left out. Points follow each other; all rounds of one are neighbours in time.
 results run(const plan&, const std::function<void(const progress&)>& tell);
 
 }  // namespace iobench

@@ -12,6 +12,22 @@ constexpr int resamples = 2000;
 constexpr double tail = 0.025;
 constexpr std::size_t fewest_pairs = 3;
 
+double median_of_resample(const std::vector<double>& values, std::vector<double>& drawn, std::mt19937& source) {
+    std::uniform_int_distribution<std::size_t> any(0, values.size() - 1);
+    std::ranges::generate(drawn, [&] { return values[any(source)]; });
+    return median(drawn);
+}
+
+/// The interval between whose ends the middle 95 % of the resampled values lie.
+template <typename Resample>
+estimate bootstrap(double value, Resample resample) {
+    std::vector<double> found(resamples);
+    std::ranges::generate(found, resample);
+    std::ranges::sort(found);
+    const auto at = [&](double share) { return found[static_cast<std::size_t>(share * (resamples - 1))]; };
+    return {value, at(tail), at(1 - tail)};
+}
+
 }  // namespace
 
 double median(std::vector<double> values) {
@@ -23,16 +39,27 @@ double median(std::vector<double> values) {
 
 estimate median_of(const std::vector<double>& values) {
     std::mt19937 source(1);
-    std::uniform_int_distribution<std::size_t> any(0, values.size() - 1);
-    std::vector<double> medians(resamples);
     std::vector<double> drawn(values.size());
-    for (double& one : medians) {
-        std::ranges::generate(drawn, [&] { return values[any(source)]; });
-        one = median(drawn);
+    return bootstrap(median(values), [&] { return median_of_resample(values, drawn, source); });
+}
+
+estimate ratio_of_medians(const std::vector<double>& subject, const std::vector<double>& reference) {
+    std::mt19937 source(1);
+    std::vector<double> drawn(subject.size());
+    std::vector<double> others(reference.size());
+    return bootstrap(median(subject) / median(reference), [&] {
+        return median_of_resample(subject, drawn, source) / median_of_resample(reference, others, source);
+    });
+}
+
+verdict verdict_of(const estimate& ratio, const metric& by) {
+    if (ratio.low > 1 && ratio.value >= 1 + least_difference) {
+        return by.less_is_better ? verdict::slower : verdict::faster;
     }
-    std::ranges::sort(medians);
-    const auto at = [&](double share) { return medians[static_cast<std::size_t>(share * (resamples - 1))]; };
-    return {median(values), at(tail), at(1 - tail)};
+    if (ratio.high < 1 && ratio.value <= 1 / (1 + least_difference)) {
+        return by.less_is_better ? verdict::faster : verdict::slower;
+    }
+    return verdict::tied;
 }
 
 std::string_view to_string(verdict v) {
@@ -57,10 +84,8 @@ std::optional<comparison> compare(const series& subject, const series& reference
         if (value != subject.samples[i].end() && other != beside.end()) ratios.push_back(value->second / other->second);
     }
     if (ratios.size() < fewest_pairs) return std::nullopt;
-    comparison made{.ratio = median_of(ratios), .pairs = ratios.size()};
-    if (made.ratio.low > 1) made.is = by.less_is_better ? verdict::slower : verdict::faster;
-    if (made.ratio.high < 1) made.is = by.less_is_better ? verdict::faster : verdict::slower;
-    return made;
+    const estimate ratio = median_of(ratios);
+    return comparison{ratio, verdict_of(ratio, by), ratios.size()};
 }
 
 const series* best_of(const std::vector<const series*>& among, const metric& by) {

@@ -23,8 +23,19 @@ double median(std::vector<double> values);
 /// interval. `values` must not be empty; a single value has itself for an interval.
 estimate median_of(const std::vector<double>& values);
 
+/// The ratio of the medians of two lists, neither empty, that were not taken side by side: both are resampled, each by
+/// itself. The reference's values must not be 0.
+estimate ratio_of_medians(const std::vector<double>& subject, const std::vector<double>& reference);
+
 enum class verdict { faster, tied, slower };  ///< "faster" means better, also where more is better
 std::string_view to_string(verdict);
+
+/// A difference smaller than this is a tie, however sure it is: the place of code and data in memory, which changes
+/// from one start of a program to the next, makes as much.
+constexpr double least_difference = 0.02;
+
+/// What a ratio says: a tie if its interval holds 1 or the difference is smaller than least_difference.
+verdict verdict_of(const estimate& ratio, const metric& by);
 
 /// How a contender compares with another. The ratio is that of neighbours in time: of each round both took part in, so
 /// that noise which lasts longer than a round cancels out. Below 1 is better if less is better, above 1 if more is.
