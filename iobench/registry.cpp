@@ -1,19 +1,18 @@
 #include "registry.hpp"
 
 #include "contenders/echo/echo_servers.hpp"
+#include "contenders/overflow/overflow_servers.hpp"
 #include "load/echo_load.hpp"
 #include "primitives/primitives.hpp"
 #include "workloads/echo.hpp"
+#include "workloads/overflow.hpp"
 #include "workloads/primitives.hpp"
 
 namespace iobench {
 
 std::vector<std::shared_ptr<workload>> workloads() {
     return {
-        primitives_workload(),
-        readiness_workload(),
-        wake_workload(),
-        echo_workload(),
+        primitives_workload(), readiness_workload(), wake_workload(), echo_workload(), overflow_workload(),
     };
 }
 
@@ -21,6 +20,7 @@ std::vector<role> roles() {
     return {
         echo_server_role(),
         echo_load_role(),
+        overflow_server_role(),
         primitive_role(),
     };
 }

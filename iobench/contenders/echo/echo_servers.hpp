@@ -8,6 +8,10 @@
 #include <string>
 #include <vector>
 
+namespace penstock {
+class loop;
+}
+
 namespace iobench {
 
 struct echo_server {
@@ -18,6 +22,8 @@ struct echo_server {
 };
 
 std::vector<echo_server> penstock_echo_servers();
+/// Calls `made` with the loop of a server of penstock_echo_servers() before it serves: for who wants its statistics.
+void on_penstock_loop(std::function<void(penstock::loop&)> made);
 std::vector<echo_server> bare_echo_servers();
 std::vector<echo_server> peer_echo_servers();
 /// All of them, also those that can't run here.

@@ -28,6 +28,8 @@ task<void> serve_all(int listener) {
     static_cast<void>(co_await penstock::net::serve(*door, options, answer));
 }
 
+std::function<void(penstock::loop&)> loop_made;
+
 void serve_on(const std::string& backend, int listener) {
     const penstock::loop_options wanted{.backend = backend, .buffers = {.buffer_size = bench::max_message}};
     const auto engine = penstock::loop::create(wanted);
@@ -35,10 +37,13 @@ void serve_on(const std::string& backend, int listener) {
         std::fprintf(stderr, "%s\n", engine.error().message.c_str());
         std::exit(1);
     }
+    if (loop_made) loop_made(**engine);
     (*engine)->run(serve_all(listener));
 }
 
 }  // namespace
+
+void on_penstock_loop(std::function<void(penstock::loop&)> made) { loop_made = std::move(made); }
 
 std::vector<echo_server> penstock_echo_servers() {
     std::vector<echo_server> all;
