@@ -4,7 +4,8 @@
 //
 // With `--gated` it prints `ready` once every connection has exchanged a request, and starts at a line on stdin; when
 // done it prints its result and holds the connections until stdin ends. So whoever measures the server can look at it
-// exactly before and after.
+// exactly before and after. With `--warm-up S` it prints `warm` when as many seconds of the load have passed, and
+// counts from there.
 
 #include "http/load.hpp"
 #include "support/arguments.hpp"
@@ -15,8 +16,8 @@
 
 namespace {
 
-void say_ready() {
-    std::puts("ready");
+void say(const char* word) {
+    std::puts(word);
     std::fflush(stdout);
 }
 
@@ -43,6 +44,7 @@ bench::http_plan read_plan(const bench::arguments& arguments) {
     }
     wanted.connections = static_cast<std::size_t>(arguments.number("--idle", arguments.number("--connections", 32)));
     wanted.seconds = arguments.number("--seconds", 5);
+    wanted.warm_up = arguments.number("--warm-up", 0);
     wanted.rate = arguments.number("--rate", 0);
     wanted.body = static_cast<std::size_t>(arguments.number("--body", 0));
     wanted.close = arguments.has("--close");
@@ -60,23 +62,24 @@ int main(int count, char** values) {
     const bench::arguments arguments{
         count,
         values,
-        {.usage = "http_load --connect ADDR [--target PATH] [--connections N] [--seconds S] [--rate R] [--body BYTES] "
+        {.usage = "http_load --connect ADDR [--target PATH] [--connections N] [--warm-up S] [--seconds S] [--rate R] "
+                  "[--body BYTES] "
                   "[--close] [--gated], or http_load --connect ADDR [--target PATH] --idle N",
-         .options = {"--connect", "--target", "--connections", "--seconds", "--rate", "--body", "--idle"},
+         .options = {"--connect", "--target", "--connections", "--warm-up", "--seconds", "--rate", "--body", "--idle"},
          .flags = {"--close", "--gated"}}};
     bench::http_load load{read_plan(arguments)};
     load.prepare();
 
     if (arguments.has("--idle")) {
-        say_ready();
+        say("ready");
         await_end_of_input();
         return 0;
     }
     if (arguments.has("--gated")) {
-        say_ready();
+        say("ready");
         await_line();
     }
-    load.run();
+    load.run([] { say("warm"); });
     load.report();
     if (arguments.has("--gated")) {
         await_end_of_input();

@@ -38,7 +38,7 @@ std::string request_head(const http_plan& plan) {
 
 http_load::http_load(const http_plan& wanted)
     : plan_{wanted},
-      pace_{wanted.rate, wanted.seconds},
+      pace_{wanted.rate, wanted.warm_up + wanted.seconds},
       head_{request_head(wanted)},
       body_(wanted.body, 'x'),
       buffer_(std::size_t{64} * 1024),
@@ -61,17 +61,32 @@ void http_load::prepare() {
     }
 }
 
-void http_load::run() {
+void http_load::run(const std::function<void()>& warm) {
     for (std::size_t index = 0; index < connections_.size(); ++index) {
         free_.push_back(index);
     }
     started_ = clock::now();
     pace_.begin(started_);
+    const auto warm_at =
+        started_ + std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(plan_.warm_up));
+    bool is_warm = plan_.warm_up == 0;
     start_due();
     while (!stuck_ && (under_way_ > 0 || (!free_.empty() && !pace_.over(clock::now())))) {
         turn();
+        if (!is_warm && clock::now() >= warm_at) {
+            is_warm = true;
+            end_warm_up();
+            warm();
+        }
     }
     finished_ = clock::now();
+}
+
+// Requests that are under way count as a whole, and so do those that are when the end has come: few, and as many.
+void http_load::end_warm_up() {
+    completed_ = 0;
+    latencies_ = {};
+    started_ = clock::now();
 }
 
 void http_load::report() const {

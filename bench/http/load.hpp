@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +24,7 @@ struct http_plan {
     std::string authority;  // for Host
     std::string target = "/";
     std::size_t connections = 0;
+    double warm_up = 0;  // seconds of load that are not counted
     double seconds = 0;
     double rate = 0;       // of all connections together, requests per second; 0: each as fast as it is answered
     std::size_t body = 0;  // bytes of each request; 0: GET
@@ -39,7 +41,8 @@ class http_load {
     // carry one request are opened later: then one is exchanged in all.
     void prepare();
 
-    void run();
+    // Calls `warm` when what counts begins, if there is a warm-up.
+    void run(const std::function<void()>& warm);
 
     // One line of JSON.
     void report() const;
@@ -66,6 +69,7 @@ class http_load {
     bool send_rest(connection& peer);
     [[nodiscard]] int wait(std::span<epoll_event> events) const;
     void turn();
+    void end_warm_up();
     void receive(std::size_t index);
     bool take(connection& peer, std::string_view piece);
     void finish(std::size_t index);

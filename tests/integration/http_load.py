@@ -80,6 +80,16 @@ def the_rate_is_kept():
     check(0.9 <= said["seconds"] < 5, f"50 requests at 50/s took {said['seconds']} s")
 
 
+def a_warm_up_is_not_counted():
+    server = Server(lambda _: ANSWER)
+    done = run([LOAD, "--connect", server.address, "--connections", 2, "--rate", 100, "--warm-up", 0.5, "--seconds", 0.5])
+    warm, _, result = done.stdout.decode().partition("\n")
+    check_equal((done.returncode, warm), (0, "warm"), "exit status and first line")
+    check_equal(server.requests, 100 + 2, "requests, with the first of each connection")
+    counted = json.loads(result)["requests"]
+    check(10 <= counted <= 60, f"{counted} requests of 100 were counted, although half of the time was warm-up")
+
+
 def a_connection_for_each():
     server = Server(lambda _: ANSWER)
     said = load(server, "--connections", 3, "--seconds", 0.2, "--close")
@@ -120,8 +130,8 @@ def a_wrong_beginning_ends_it():
 def main():
     cases = Cases()
     for case in (
-        what_waited_counts, the_rate_is_kept, a_connection_for_each, bodies_arrive, wrong_answers_are_errors,
-        a_wrong_beginning_ends_it,
+        what_waited_counts, the_rate_is_kept, a_warm_up_is_not_counted, a_connection_for_each, bodies_arrive,
+        wrong_answers_are_errors, a_wrong_beginning_ends_it,
     ):
         cases.run(case.__name__, case)
     cases.end()

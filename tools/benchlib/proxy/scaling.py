@@ -10,7 +10,8 @@ from benchlib.stats import bootstrap_interval, paired_ratio
 
 ABOUT = "connections from 1 to 8,000; workers 1 and 2"
 PREFIX = "proxy.scaling"
-CONNECT_SECONDS = 200e-6  # each, about
+WARM_UP = 150e-6  # seconds of load for each connection, in which as many upstream connections are opened
+CONNECT_SECONDS = 200e-6 + WARM_UP  # each, about
 WORKERS = (1, 2)
 LOADS = {"keep-alive": (512, {}), "new-connections": (64, {"close": True})}  # connections, options of http_load
 
@@ -37,7 +38,8 @@ def measure_connections(bench, connections):
     with bench.running(prefix, contenders) as running:
 
         def take(name, load_seconds):
-            return http_load.sample(bench.http_load, running[name], connections, load_seconds)
+            warm_up = round(WARM_UP * connections + 0.01, 3)
+            return http_load.sample(bench.http_load, running[name], connections, load_seconds, warm_up=warm_up)
 
         add_cpu(bench.report, prefix, bench.turns(prefix, running, take, bench.plan.fewer_rounds))
 
