@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <array>
 #include <bitset>
 #include <cerrno>
 #include <string>
@@ -112,6 +113,16 @@ ready_signal::~ready_signal() {
     here.taken.reset(static_cast<std::size_t>(number_));
     if (!was_blocked_) change_mask(SIG_UNBLOCK, number_);
     if (--here.loops == 0 && !here.overflow_was_blocked) change_mask(SIG_UNBLOCK, SIGIO);
+}
+
+std::string_view ready_signal::text() const {
+    static const auto texts = [] {
+        std::array<std::string, _NSIG> all;
+        for (int n = SIGRTMIN; n <= SIGRTMAX; ++n)
+            all[static_cast<std::size_t>(n)] = "told by signal " + std::to_string(n);
+        return all;
+    }();
+    return texts[static_cast<std::size_t>(number_)];
 }
 
 ::sigset_t ready_signal::both() const noexcept {

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdint>
 #include <expected>
+#include <string_view>
 
 namespace penstock::detail {
 
@@ -25,6 +26,8 @@ class ready_signal {
     ~ready_signal();
 
     int number() const noexcept { return number_; }
+    /// For capability::why: `told by signal 34`. Static text.
+    std::string_view text() const;
     /// This one and SIGIO.
     ::sigset_t both() const noexcept;
 

@@ -46,7 +46,9 @@ class sigio_backend : public readiness_backend {
           signals_(std::move(signals)),
           thread_(::gettid()),
           array_(descriptors(), {signals_.get(), waker_.fd()}),
-          overflows_seen_(ready_signal::overflows_here()) {}
+          overflows_seen_(ready_signal::overflows_here()) {
+        mutable_capabilities()[op_kind::receive].why = signal_.text();  // which one it took is nowhere else to be seen
+    }
 
     ~sigio_backend() override {
         for_each_armed([](std::int32_t fd, const descriptor_state&) { disarm(fd); });

@@ -192,6 +192,16 @@ TEST_F(sigio_test, what_was_blocked_before_stays_so) {
     ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
+TEST_F(sigio_test, it_says_which_signal_it_took) {
+    const auto said = [](const backend& by) { return std::string(by.capabilities()[op_kind::receive].why); };
+    EXPECT_EQ(said(*target), "told by signal " + std::to_string(options.ready_signal));
+    options.ready_signal = 0;
+    const std::unique_ptr<backend> first = create().value();
+    const std::unique_ptr<backend> second = create().value();
+    EXPECT_EQ(said(*first), "told by signal " + std::to_string(SIGRTMIN));
+    EXPECT_EQ(said(*second), "told by signal " + std::to_string(SIGRTMIN + 1));
+}
+
 TEST_F(sigio_test, signals_of_the_program_are_refused_with_advice) {
     options.ready_signal = SIGTERM;
     EXPECT_NE(refusal().find("choose one of 34 to 64"), std::string::npos) << refusal();
