@@ -95,7 +95,7 @@ TEST_F(uring_backend_test, a_send_to_such_a_peer_can_be_cancelled) {
 TEST_F(uring_backend_test, a_fast_peer_gets_no_more_buffers_than_the_credit_allows) {
     run({.buffers = {.buffer_size = 1024, .count = 512}}, []() -> task<> {
         stream_pair pair = co_await connected();
-        const std::string all = pattern(100 * 1024);
+        const std::string all = pattern(std::size_t{100} * 1024);
         co_await with_scope([&](scope& s) -> task<> {
             spawn(s, [](net::stream& to, const std::string& what) -> task<> {
                 must(co_await to.send(what));
