@@ -67,34 +67,35 @@ int choose() noexcept {
     return 0;
 }
 
-setup_error no_signal(std::errc code, std::string message) {
-    return {std::make_error_code(code), std::move(message) + " (backend_options::ready_signal)"};
+std::unexpected<setup_error> refused(std::errc code, std::string why) {
+    return std::unexpected(setup_error{std::make_error_code(code), std::move(why)});
 }
 
 }  // namespace
 
 std::expected<ready_signal, setup_error> ready_signal::take(int wanted) {
+    constexpr auto busy = std::errc::device_or_resource_busy;
+    const std::string option = " (backend_options::ready_signal)";
+    const std::string name = "signal " + std::to_string(wanted);
     if (use_of(SIGIO) == use::theirs) {
-        return std::unexpected(setup_error{std::make_error_code(std::errc::device_or_resource_busy),
-                                           "the program has a handler for SIGIO, by which the kernel says that its "
-                                           "queue of signals is full; remove it, or choose another backend"});
+        return refused(busy,
+                       "the program has a handler for SIGIO, by which the kernel says that its queue of signals is "
+                       "full; remove it, or choose another backend");
     }
     if (wanted != 0 && (wanted < SIGRTMIN || wanted > SIGRTMAX)) {
-        return std::unexpected(no_signal(std::errc::invalid_argument, "signal " + std::to_string(wanted) +
-                                                                          " is no real-time signal; choose one of " +
-                                                                          std::to_string(SIGRTMIN) + " to " +
-                                                                          std::to_string(SIGRTMAX)));
+        return refused(std::errc::invalid_argument, name + " is no real-time signal; choose one of " +
+                                                        std::to_string(SIGRTMIN) + " to " + std::to_string(SIGRTMAX) +
+                                                        option);
     }
     if (wanted != 0 && (here.taken[static_cast<std::size_t>(wanted)] || use_of(wanted) == use::theirs)) {
-        return std::unexpected(no_signal(std::errc::device_or_resource_busy,
-                                         "signal " + std::to_string(wanted) +
-                                             " is used by the program or by another loop of this thread; choose "
-                                             "another, or 0 for the first that is free"));
+        return refused(busy, name +
+                                 " is used by the program or by another loop of this thread; choose another, or 0 for "
+                                 "the first that is free" +
+                                 option);
     }
     const int number = wanted != 0 ? wanted : choose();
     if (number == 0 || !make_harmless(number) || !make_harmless(SIGIO)) {
-        return std::unexpected(no_signal(std::errc::device_or_resource_busy,
-                                         "the program uses all real-time signals; leave one to the loop"));
+        return refused(busy, "the program uses all real-time signals; leave one to the loop" + option);
     }
     return ready_signal(number);
 }
@@ -118,8 +119,7 @@ ready_signal::~ready_signal() {
 std::string_view ready_signal::text() const {
     static const auto texts = [] {
         std::array<std::string, _NSIG> all;
-        for (int n = SIGRTMIN; n <= SIGRTMAX; ++n)
-            all[static_cast<std::size_t>(n)] = "told by signal " + std::to_string(n);
+        for (std::size_t n = 0; n < all.size(); ++n) all[n] = "told by signal " + std::to_string(n);
         return all;
     }();
     return texts[static_cast<std::size_t>(number_)];

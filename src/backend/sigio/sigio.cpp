@@ -27,7 +27,7 @@ constexpr std::size_t signals_per_call = 32;
 constexpr unsigned most_turns_unasked = 16;
 
 // What an overflow left in the queue is taken out to make room; what comes meanwhile must not keep that up for ever.
-constexpr int most_drained_calls = 64;
+constexpr int most_drained_calls = 256;
 
 // The array's own entries.
 enum own_entry : std::uint8_t { signal_entry, waker_entry };
