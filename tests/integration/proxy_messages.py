@@ -368,6 +368,20 @@ def two_workers_one_log(backend, folder):
     check_equal(len(lines), count, "lines")
 
 
+def log_of_a_burst(backend, folder):
+    """More lines than there is room for, in less time than they wait to be written: none is lost."""
+    log = folder / "access.json"
+    count = 700
+    with Origin(answering(b"hello")) as origin:
+        with Gate(origin, backend=backend, options=["--access-log", log]) as gate:
+            with client(gate) as peer:
+                for batch in range(7):
+                    peer.send(f"GET /{2000 * 'x'} HTTP/1.1\r\nHost: a\r\n\r\n".encode() * (count // 7))
+                    for _ in range(count // 7):
+                        check_equal(peer.response().body, b"hello", "an answer")
+        check_equal(len(log.read_text().splitlines()), count, "lines")
+
+
 def log_that_can_not_be_written(backend, folder):
     """A full disk costs lines, not answers; it is said, and not a thousand times."""
     with Origin(answering(b"hello")) as origin:
@@ -402,6 +416,7 @@ def main():
         round_robin,
         access_log,
         two_workers_one_log,
+        log_of_a_burst,
     )
     function = log_that_can_not_be_written
     cases.run(f"every backend: {function.__name__}", on_all_backends, function)

@@ -1,9 +1,9 @@
 #include "admin/access_log.hpp"
 
+#include "admin/json_line.hpp"
 #include <penstock/sleep.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <ctime>
 #include <utility>
 
@@ -15,41 +15,8 @@ namespace {
 
 constexpr duration flush_every = std::chrono::milliseconds(250);
 
-void append_number(std::string& to, std::uint64_t n) {
-    char digits[20];
-    const auto end = std::to_chars(digits, digits + sizeof digits, n).ptr;
-    to.append(digits, end);
-}
-
-// What is logged was checked for control characters by the codec; a quote or backslash is still somebody's idea.
-void append_text(std::string& to, std::string_view text) {
-    constexpr std::string_view hex = "0123456789abcdef";
-    to += '"';
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\') {
-            to += '\\';
-            to += c;
-        } else if (byte < 0x20 || byte >= 0x7f) {
-            to += "\\u00";
-            to += hex[byte >> 4];
-            to += hex[byte & 15];
-        } else {
-            to += c;
-        }
-    }
-    to += '"';
-}
-
-void append_field(std::string& to, std::string_view name, std::string_view value) {
-    to.append(name);
-    append_text(to, value);
-}
-
-void append_field(std::string& to, std::string_view name, std::uint64_t value) {
-    to.append(name);
-    append_number(to, value);
-}
+// Names, numbers and punctuation of a line.
+constexpr std::size_t fixed_part = 384;
 
 }  // namespace
 
@@ -58,12 +25,22 @@ task<result<void>> access_log::open(std::string path) {
     if (!opened) co_return std::unexpected(opened.error());
     file_ = std::move(*opened);
     enabled_ = true;
+    lines_.reserve(most_);  // touched when lines come
+    writing_.reserve(most_);
+    set_clock();
     co_return result<void>{};
 }
 
+// Not for each line: reading clocks costs as much as writing a part of it. Often enough to believe a clock that was
+// set.
+void access_log::set_clock() {
+    const time_point now = current_loop->now();
+    wall_at_zero_ = outside_.wall_time_at(now).time_since_epoch() - now.time_since_epoch();
+}
+
 std::string_view access_log::time_of(time_point when) {
-    const wall_time wall = outside_.wall_time_at(when);
-    const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(wall.time_since_epoch()).count();
+    const auto wall = when.time_since_epoch() + wall_at_zero_;
+    const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(wall).count();
     if (since / 1000 != second_) {
         second_ = since / 1000;
         const std::time_t seconds = second_;
@@ -80,32 +57,40 @@ std::string_view access_log::time_of(time_point when) {
 
 void access_log::add(const access_entry& entry) {
     if (!enabled_) return;
-    if (lines_.size() + 512 + entry.target.size() > most_) {
+    std::size_t room = fixed_part;
+    for (const auto text : {entry.client, entry.method, entry.host, entry.target, entry.upstream, entry.failure}) {
+        room += json_line::most_of(text);
+    }
+    if (lines_.size() + room > most_) {
         ++dropped_;
         return;
     }
-    lines_.append(R"({"time":")").append(time_of(entry.began)).append("\"");
-    append_field(lines_, R"(,"client":)", entry.client);
-    append_field(lines_, R"(,"method":)", entry.method);
-    append_field(lines_, R"(,"host":)", entry.host);
-    append_field(lines_, R"(,"target":)", entry.target);
-    append_field(lines_, R"(,"status":)", entry.status);
-    append_field(lines_, R"(,"received":)", entry.received);
-    append_field(lines_, R"(,"sent":)", entry.sent);
+    const std::size_t before = lines_.size();
+    lines_.resize_and_overwrite(before + room, [&](char* all, std::size_t) {
+        return static_cast<std::size_t>(write(all + before, entry) - all);
+    });
+    if (lines_.size() > most_ / 2 && half_full_ != nullptr) std::exchange(half_full_, nullptr)->request();
+}
+
+/// \return the end of the line
+char* access_log::write(char* to, const access_entry& entry) {
+    json_line line(to);
+    line.raw(R"({"time":")").raw(time_of(entry.began)).raw(R"(","client":)").text(entry.client);
+    line.raw(R"(,"method":)").text(entry.method).raw(R"(,"host":)").text(entry.host);
+    line.raw(R"(,"target":)").text(entry.target).raw(R"(,"status":)").number(entry.status);
+    line.raw(R"(,"received":)").number(entry.received).raw(R"(,"sent":)").number(entry.sent);
     const auto took = std::chrono::duration_cast<std::chrono::microseconds>(entry.ended - entry.began).count();
-    append_field(lines_, R"(,"us":)", static_cast<std::uint64_t>(took));
-    append_field(lines_, R"(,"upstream":)", entry.upstream);
-    if (!entry.failure.empty()) append_field(lines_, R"(,"failure":)", entry.failure);
-    if (dropped_ != 0) append_field(lines_, R"(,"dropped_before":)", std::exchange(dropped_, 0));
-    lines_ += "}\n";
+    line.raw(R"(,"us":)").number(static_cast<std::uint64_t>(took)).raw(R"(,"upstream":)").text(entry.upstream);
+    if (!entry.failure.empty()) line.raw(R"(,"failure":)").text(entry.failure);
+    if (dropped_ != 0) line.raw(R"(,"dropped_before":)").number(std::exchange(dropped_, 0));
+    return line.raw("}\n").end();
 }
 
 task<> access_log::flush() {
     while (!lines_.empty()) {
         writing_.clear();
-        if (failing_) writing_ += '\n';  // what was written last may have ended anywhere
-        writing_ += lines_;
-        lines_.clear();
+        std::swap(writing_, lines_);
+        if (failing_) writing_.insert(0, 1, '\n');  // what was written last may have ended anywhere
         const auto written = co_await file_.write_all_at(std::as_bytes(std::span(writing_)), 0);  // O_APPEND: the end
         if (!written) {
             const auto lost = static_cast<std::uint64_t>(std::ranges::count(writing_, '\n')) - (failing_ ? 1 : 0);
@@ -124,12 +109,19 @@ task<> access_log::flush() {
 task<> access_log::write_until_cancelled() {
     detail::cancel_state* const surroundings = co_await detail::this_cancellation{};
     for (bool goes_on = true; goes_on;) {
-        goes_on = (co_await sleep_for(flush_every)).has_value();
-        co_await detail::run_under{nullptr};  // what is begun is written, and what is left at the end
+        {
+            detail::cancel_state half_full;  // or the end
+            half_full.inherit(surroundings);
+            half_full_ = &half_full;
+            co_await detail::run_under{&half_full};
+            static_cast<void>(co_await sleep_for(flush_every));
+            co_await detail::run_under{nullptr};  // what is begun is written, and what is left at the end
+            half_full_ = nullptr;
+        }
+        goes_on = surroundings == nullptr || !surroundings->requested();
+        set_clock();
         co_await flush();
-        co_await detail::run_under{surroundings};
     }
-    co_await detail::run_under{nullptr};
     co_await file_.close();
     co_await detail::run_under{surroundings};
 }

@@ -30,8 +30,8 @@ struct access_entry {
 };
 
 /// One worker's log. Lines go into a buffer and from there to the file, whole lines per write, so that workers that
-/// append to one file do not mix theirs. Lines that find the buffer full are dropped and counted, and the next line
-/// that is written says how many.
+/// append to one file do not mix theirs: every quarter of a second, and sooner when the buffer is half full. Lines that
+/// find it full are dropped and counted, and the next line that is written says how many.
 class access_log {
   public:
     /// \param outside lives longer
@@ -46,7 +46,9 @@ class access_log {
     penstock::task<> write_until_cancelled();
 
   private:
+    char* write(char* to, const access_entry& entry);
     penstock::task<> flush();
+    void set_clock();
     std::string_view time_of(penstock::time_point when);
 
     const environment& outside_;
@@ -58,6 +60,9 @@ class access_log {
     bool enabled_ = false;
     bool failing_ = false;  // the last write did
 
+    penstock::detail::cancel_state* half_full_ = nullptr;  // ends the wait for the next flush
+
+    wall_time::duration wall_at_zero_{0};  // what the loop's clock is behind the wall's
     // The text of a second is made once.
     std::int64_t second_ = -1;
     char time_[32] = {};
