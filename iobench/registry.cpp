@@ -1,10 +1,12 @@
 #include "registry.hpp"
 
 #include "contenders/echo/echo_servers.hpp"
+#include "contenders/files/file_contenders.hpp"
 #include "contenders/overflow/overflow_servers.hpp"
 #include "load/echo_load.hpp"
 #include "primitives/primitives.hpp"
 #include "workloads/echo.hpp"
+#include "workloads/files.hpp"
 #include "workloads/overflow.hpp"
 #include "workloads/primitives.hpp"
 
@@ -12,16 +14,22 @@ namespace iobench {
 
 std::vector<std::shared_ptr<workload>> workloads() {
     return {
-        primitives_workload(), readiness_workload(), wake_workload(), echo_workload(), overflow_workload(),
+        primitives_workload(),
+        readiness_workload(),
+        wake_workload(),
+        echo_workload(),
+        overflow_workload(),
+        files_random_direct_workload(),
+        files_random_hot_workload(),
+        files_random_cold_workload(),
+        files_sequential_workload(),
+        files_many_workload(),
     };
 }
 
 std::vector<role> roles() {
     return {
-        echo_server_role(),
-        echo_load_role(),
-        overflow_server_role(),
-        primitive_role(),
+        echo_server_role(), echo_load_role(), overflow_server_role(), primitive_role(), file_job_role(),
     };
 }
 

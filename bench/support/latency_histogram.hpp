@@ -16,6 +16,14 @@ class latency_histogram {
         ++total_;
     }
 
+    // What another one has counted, too.
+    void add(const latency_histogram& other) {
+        for (std::size_t bucket = 0; bucket < counts_.size(); ++bucket) {
+            counts_[bucket] += other.counts_[bucket];
+        }
+        total_ += other.total_;
+    }
+
     // The upper edge, in nanoseconds, of the bucket below which `share` of all values lie.
     [[nodiscard]] std::uint64_t percentile(double share) const {
         const auto wanted = static_cast<std::uint64_t>(share * static_cast<double>(total_));

@@ -1,0 +1,79 @@
+#include <penstock/penstock.hpp>
+
+#include "contenders/files/file_contenders.hpp"
+
+#include <algorithm>
+#include <string>
+
+namespace iobench {
+
+namespace {
+
+using penstock::task;
+namespace fs = penstock::fs;
+
+std::int64_t as_number(const penstock::result<std::size_t>& moved) {
+    return moved ? static_cast<std::int64_t>(*moved) : -moved.error().value();
+}
+
+/// One of as many as may be under way.
+task<void> transfer(std::vector<fs::file>& files, file_worker& worker, file_request request, bool write) {
+    while (worker.next(request)) {
+        fs::file& file = files[request.file];
+        if (write) {
+            const auto moved = co_await file.write_at(request.bytes, request.offset);
+            worker.done(request, as_number(moved));
+        } else {
+            const auto moved = co_await file.read_at(request.bytes, request.offset);
+            worker.done(request, as_number(moved));
+        }
+    }
+}
+
+task<void> carry_out_all(file_work& work) {
+    const file_job& job = work.job();
+    std::vector<fs::file> files;
+    for (const std::string& path : job.paths) {
+        auto opened = co_await fs::open(path, {.write = job.write, .direct = job.direct});
+        if (!opened) give_up(path, opened.error().value());
+        work.advise(opened->name().id);  // these backends call a file by its descriptor
+        files.push_back(std::move(*opened));
+    }
+    auto requests = work.requests();
+    work.begin();
+    file_worker worker(work);
+    std::vector<task<void>> all;
+    for (const file_request& one : requests) all.push_back(transfer(files, worker, one, job.write));
+    co_await penstock::when_all(std::move(all));
+}
+
+void carry_out_on(const std::string& backend, file_work& work) {
+    const auto engine = penstock::loop::create({.backend = backend});
+    if (!engine) give_up(engine.error().message);
+    (*engine)->run(carry_out_all(work));
+}
+
+/// Why the mechanism does not run here.
+std::string missing(const std::string& backend) {
+    for (const auto& one : penstock::survey_backends()) {
+        if (one.name == backend) return one.works ? "" : one.why_not;
+    }
+    return "penstock was built without it";
+}
+
+}  // namespace
+
+std::vector<file_contender> penstock_file_contenders() {
+    std::vector<file_contender> all;
+    for (const std::string backend :
+         {"io_uring", "epoll+threads", "epoll+posix_aio", "epoll+linux_aio", "linux_aio", "threads"}) {
+        const bool needs_aio = backend.ends_with("linux_aio");
+        std::string why = missing(backend.substr(0, backend.find('+')));
+        if (why.empty() && needs_aio) why = missing("linux_aio");
+        all.push_back({{"penstock/" + backend, group::penstock, why},
+                       [backend](file_work& work) { carry_out_on(backend, work); }});
+    }
+    return all;
+}
+
+}  // namespace iobench
