@@ -1,12 +1,16 @@
 #include "registry.hpp"
 
 #include "contenders/echo/echo_servers.hpp"
+#include "contenders/files/experiment.hpp"
 #include "contenders/files/file_contenders.hpp"
+#include "contenders/files/mixed_server.hpp"
 #include "contenders/overflow/overflow_servers.hpp"
 #include "load/echo_load.hpp"
 #include "primitives/primitives.hpp"
 #include "workloads/echo.hpp"
+#include "workloads/file_experiments.hpp"
 #include "workloads/files.hpp"
+#include "workloads/mixed.hpp"
 #include "workloads/overflow.hpp"
 #include "workloads/primitives.hpp"
 
@@ -24,12 +28,18 @@ std::vector<std::shared_ptr<workload>> workloads() {
         files_random_cold_workload(),
         files_sequential_workload(),
         files_many_workload(),
+        fsync_workload(),
+        submit_blocks_workload(),
+        buffers_workload(),
+        prewarm_workload(),
+        mixed_workload(),
     };
 }
 
 std::vector<role> roles() {
     return {
-        echo_server_role(), echo_load_role(), overflow_server_role(), primitive_role(), file_job_role(),
+        echo_server_role(), echo_load_role(),       overflow_server_role(), primitive_role(),
+        file_job_role(),    file_experiment_role(), mixed_server_role(),
     };
 }
 

@@ -3,14 +3,13 @@
 #include "contenders/files/run_file_job.hpp"
 #include "contenders/files/storage.hpp"
 
-#include <map>
 #include <utility>
 
 namespace iobench {
 
 namespace {
 
-enum class cache { bypassed, hot, cold };
+enum class cache { bypassed, hot, cold, appended };
 
 /// What is done at a point: a job without its files.
 struct task_at {
@@ -60,7 +59,9 @@ class files_workload : public workload {
         return all;
     }
 
-    std::vector<contender> contenders() const override { return file_contender_names(); }
+    std::vector<contender> contenders() const override {
+        return tasks_.front().how == cache::appended ? sync_contender_names() : file_contender_names();
+    }
 
     std::string left_out(const contender& who, const point& at) const override {
         const task_at& work = task_of(at);
@@ -80,19 +81,19 @@ class files_workload : public workload {
     std::expected<sample, std::string> measure(const contender& who, const point& at, const pace& each) override {
         const task_at& work = task_of(at);
         const std::uint64_t bytes = each.length.count() > short_trial ? large_set : small_set;
-        const auto files = data_files::of(work.files, bytes / work.files);
+        const bool appends = work.how == cache::appended;
+        const auto files = data_files::of(work.files, appends ? 0 : bytes / work.files);
         if (!files) return std::unexpected(files.error());
         file_job job = work.job;
         job.paths = (*files)->paths();
-        job.bytes = (*files)->bytes();
+        job.bytes = bytes / work.files;
         job.seed = (*files)->seed();
         job.order_seed = ++trials_;
         job.direct = work.how == cache::bypassed;
-        job.one_pass = work.how == cache::cold;
-        job.warm_up = job.one_pass ? 0 : each.warm_up.count();  // what is warmed up is not cold
+        job.one_pass = work.how == cache::cold || appends;
+        job.warm_up = work.how == cache::cold ? 0 : each.warm_up.count();  // what is warmed up is not cold
         job.seconds = each.length.count();
-        const auto done = run_file_job(
-            who, job, [&] { work.how == cache::hot ? (*files)->read_into_cache() : (*files)->drop_from_cache(); });
+        const auto done = run_file_job(who, job, [&] { prepare(**files, work.how); });
         if (!done) return std::unexpected(done.error());
         return sample{{"iops", done->operations / done->seconds},
                       {"cpu_us", done->cpu_seconds / done->operations * 1e6},
@@ -104,6 +105,15 @@ class files_workload : public workload {
     }
 
   private:
+    static void prepare(const data_files& files, cache how) {
+        switch (how) {
+            case cache::hot: return files.read_into_cache();
+            case cache::appended: return files.make_empty();
+            case cache::bypassed:
+            case cache::cold: return files.drop_from_cache();
+        }
+    }
+
     const task_at& task_of(const point& at) const {
         for (const task_at& one : tasks_) {
             if (one.at.name == at.name) return one;
@@ -194,6 +204,25 @@ std::shared_ptr<workload> files_many_workload() {
                     .says = "As many bytes in one file or spread over 64. The C library's POSIX AIO works off one "
                             "request at a time for each descriptor, so it shows what it can do only with many."},
         std::move(tasks));
+}
+
+std::shared_ptr<workload> fsync_workload() {
+    const auto at_depth = [](unsigned depth, scale from) {
+        const std::string name = std::to_string(depth) + (depth == 1 ? " append under way" : " appends under way");
+        return task_at{.at = {name, static_cast<double>(depth)},
+                       .from = from,
+                       .how = cache::appended,
+                       .job = {.random = false, .write = true, .sync = true, .depth = depth}};
+    };
+    return std::make_shared<files_workload>(
+        description{.name = "fsync",
+                    .title = "append 4 KiB and make it durable",
+                    .says =
+                        "A write at the end of a file that grows, then fdatasync(2), counted as one operation: what "
+                        "a log does. io_uring links the two, native AIO and POSIX AIO submit the second when the "
+                        "first has ended. With many under way the file system may commit several at once.",
+                    .axis = "appends under way"},
+        std::vector<task_at>{at_depth(1, scale::quick), at_depth(16, scale::survey)});
 }
 
 }  // namespace iobench

@@ -16,4 +16,7 @@ std::shared_ptr<workload> files_sequential_workload();
 /// The same random reads from one file and from 64.
 std::shared_ptr<workload> files_many_workload();
 
+/// Appending 4 KiB and making it durable.
+std::shared_ptr<workload> fsync_workload();
+
 }  // namespace iobench

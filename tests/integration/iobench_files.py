@@ -44,9 +44,35 @@ def races_are_run():
                 check(sample["iops"] > 0 and sample["p50_us"] > 0, f"{race}, {contender}: {sample}")
 
 
+def experiments_are_run():
+    wanted = {  # a contender, and what it must have found out
+        ("fsync", "penstock/io_uring"): "iops",
+        ("fsync", "bare/linux_aio"): "iops",
+        ("fsync", "bare/io_uring"): "iops",
+        ("submit-blocks", "bare/linux_aio"): "submit_share",
+        ("submit-blocks", "bare/io_uring"): "submit_share",
+        ("buffers", "bare/linux_aio-preadv"): "cpu_ns",
+        ("prewarm", "bare/read"): "stall_us",
+        ("prewarm", "penstock/io_uring"): "stall_us",
+        ("mixed", "penstock/io_uring"): "p99_us",
+    }
+    workloads, contenders = (sorted(set(names)) for names in zip(*wanted))
+    samples, left_out = measure(*workloads, contenders=contenders)
+    for (workload, contender), metric in wanted.items():
+        sample = samples.get((workload, contender))
+        why = next((why for what, why in left_out.items() if workload in what and contender in what), "")
+        print(f"      {workload}, {contender}: {why or sample}")
+        check(sample or why, f"{workload}: {contender} is neither measured nor left out")
+        check("wrong bytes" not in why and "is not there" not in why, f"{workload}, {contender}: {why}")
+        check(not sample or sample[metric] > 0, f"{workload}, {contender}: {sample}")
+    share = samples.get(("submit-blocks", "bare/io_uring"), {}).get("submit_share", 0)
+    check(share <= 100, f"{share} % of the time was in submitting")
+
+
 def main():
     cases = Cases()
     cases.run("files are read by all kinds of contenders", races_are_run)
+    cases.run("the experiments find something out", experiments_are_run)
     cases.end()
 
 

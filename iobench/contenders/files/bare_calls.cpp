@@ -20,6 +20,7 @@ void transfer(file_work& work, const std::vector<int>& files, file_request reque
         const int fd = files[request.file];
         const ::ssize_t n = write ? ::pwrite(fd, request.bytes.data(), request.bytes.size(), at)
                                   : ::pread(fd, request.bytes.data(), request.bytes.size(), at);
+        if (work.job().sync && ::fdatasync(fd) != 0) give_up("fdatasync", errno);
         worker.done(request, n < 0 ? -errno : n);
     }
 }

@@ -17,6 +17,15 @@ void set_up(::io_uring& ring, unsigned entries) {
     ::io_uring_register_ring_fd(&ring);  // saves looking up the descriptor; without it all works, too
 }
 
+/// Behind the write, linked to it: the kernel begins it when that has ended.
+void append_sync(::io_uring& ring, ::io_uring_sqe& write, int fd, file_request& request) {
+    write.flags |= IOSQE_IO_LINK;
+    ::io_uring_sqe_set_data(&write, nullptr);
+    ::io_uring_sqe* const sqe = ::io_uring_get_sqe(&ring);
+    ::io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
+    ::io_uring_sqe_set_data(sqe, &request);
+}
+
 }  // namespace
 
 void read_with_liburing(file_work& work) {
@@ -24,7 +33,7 @@ void read_with_liburing(file_work& work) {
     const bool write = work.job().write;
     auto requests = work.requests();
     ::io_uring ring{};
-    set_up(ring, static_cast<unsigned>(requests.size()));
+    set_up(ring, static_cast<unsigned>(2 * requests.size()));
     work.begin();
     file_worker worker(work);
     std::size_t under_way = 0;
@@ -38,6 +47,7 @@ void read_with_liburing(file_work& work) {
             ::io_uring_prep_read(sqe, files[request.file], request.bytes.data(), size, request.offset);
         }
         ::io_uring_sqe_set_data(sqe, &request);
+        if (work.job().sync) append_sync(ring, *sqe, files[request.file], request);
         ++under_way;
     };
     for (file_request& one : requests) start(one);
@@ -48,11 +58,16 @@ void read_with_liburing(file_work& work) {
         unsigned count = 0;
         const ::io_uring_cqe* cqe = nullptr;
         io_uring_for_each_cqe(&ring, head, cqe) {
-            auto& request = *static_cast<file_request*>(::io_uring_cqe_get_data(cqe));
-            worker.done(request, cqe->res);
-            --under_way;
             ++count;
-            start(request);
+            auto* const request = static_cast<file_request*>(::io_uring_cqe_get_data(cqe));
+            if (request == nullptr) {  // a write whose sync follows
+                if (cqe->res != static_cast<int>(work.job().block)) give_up("a write", -cqe->res);
+                continue;
+            }
+            const bool synced = work.job().sync && cqe->res == 0;
+            worker.done(*request, synced ? static_cast<std::int64_t>(request->bytes.size()) : cqe->res);
+            --under_way;
+            start(*request);
         }
         ::io_uring_cq_advance(&ring, count);
     }

@@ -22,6 +22,15 @@ void describe(::iocb& block, const file_request& request, const std::vector<int>
     block.aio_offset = static_cast<std::int64_t>(request.offset);
 }
 
+/// Its write has ended; it is not over before that is on the disk.
+void describe_sync(::iocb& block) {
+    const std::uint32_t fd = block.aio_fildes;
+    block = {};
+    block.aio_data = reinterpret_cast<std::uintptr_t>(&block);
+    block.aio_lio_opcode = IOCB_CMD_FDSYNC;
+    block.aio_fildes = fd;
+}
+
 void submit(::aio_context_t context, std::vector<::iocb*>& batch) {
     std::size_t taken = 0;
     while (taken < batch.size()) {
@@ -61,7 +70,13 @@ void read_with_io_submit(file_work& work) {
         for (long n = 0; n < came; ++n) {
             const ::io_event& event = events[static_cast<std::size_t>(n)];
             const auto i = static_cast<std::size_t>(reinterpret_cast<::iocb*>(event.data) - blocks.data());
-            worker.done(requests[i], event.res);
+            if (work.job().sync && blocks[i].aio_lio_opcode == IOCB_CMD_PWRITE && event.res > 0) {
+                describe_sync(blocks[i]);
+                batch.push_back(&blocks[i]);
+                continue;
+            }
+            const bool synced = blocks[i].aio_lio_opcode == IOCB_CMD_FDSYNC && event.res == 0;
+            worker.done(requests[i], synced ? static_cast<std::int64_t>(requests[i].bytes.size()) : event.res);
             --under_way;
             start(i);
         }

@@ -2,6 +2,7 @@
 #include "contenders/files/file_contenders.hpp"
 
 #include <aio.h>
+#include <fcntl.h>
 
 #include <cerrno>
 #include <vector>
@@ -11,8 +12,16 @@ namespace iobench {
 namespace {
 
 struct block : ::aiocb {
-    file_request request;
+    file_request request = {};
+    bool syncing = false;
 };
+
+/// Its write has ended; it is not over before that is on the disk.
+bool go_on_with_sync(block& one, bool wanted) {
+    one.syncing = wanted && !one.syncing;
+    if (one.syncing && ::aio_fsync(O_DSYNC, &one) != 0) give_up("aio_fsync", errno);
+    return one.syncing;
+}
 
 bool start(block& one, file_worker& worker, const std::vector<int>& files, bool write) {
     if (!worker.next(one.request)) return false;
@@ -50,7 +59,13 @@ void read_with_posix_aio(file_work& work) {
                 continue;
             }
             const ::ssize_t bytes = ::aio_return(&one);
-            worker.done(one.request, error != 0 ? -error : bytes);
+            if (error == 0 && go_on_with_sync(one, work.job().sync)) {
+                ++i;
+                continue;
+            }
+            const bool moved_none = error == 0 && work.job().sync;
+            const auto moved = moved_none ? static_cast<std::int64_t>(one.request.bytes.size()) : bytes;
+            worker.done(one.request, error != 0 ? -error : moved);
             if (start(one, worker, files, write)) {
                 ++i;
             } else {

@@ -30,9 +30,9 @@ std::vector<file_contender> bare_file_contenders() {
         {{"bare/threads", group::bare}, read_with_threads},
         {{"bare/posix_aio", group::bare}, read_with_posix_aio},
         {{"bare/linux_aio", group::bare}, read_with_io_submit},
-        {{"bare/libaio", group::bare, no_libaio}, read_with_libaio},
+        {{"bare/libaio", group::bare, no_libaio}, read_with_libaio, false, false},
         {{"bare/io_uring", group::bare}, read_with_liburing},
-        {{"bare/io_uring-raw", group::bare}, read_with_raw_ring},
+        {{"bare/io_uring-raw", group::bare}, read_with_raw_ring, false, false},
     };
 }
 

@@ -19,6 +19,8 @@ struct file_contender {
     std::function<void(file_work&)> carry_out;
     /// Has one request under way and no more: it takes part at depth 1 only.
     bool one_at_a_time = false;
+    /// Can do file_job::sync, too.
+    bool syncs = true;
 };
 
 std::vector<file_contender> penstock_file_contenders();

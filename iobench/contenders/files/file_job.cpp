@@ -13,6 +13,7 @@ std::string fault_of(const file_job& job) {
     if (job.block == 0 || job.block % page_size != 0) return "the block size is no multiple of 4096";
     if (job.bytes < job.block || job.bytes % job.block != 0) return "the files hold no whole number of blocks";
     if (job.depth == 0 || job.depth > most_depth) return "a depth is from 1 to 1024";
+    if (job.sync && !job.write) return "what is not written can't be made durable";
     if (job.seconds <= 0 || job.warm_up < 0) return "no time";
     return {};
 }
@@ -20,10 +21,10 @@ std::string fault_of(const file_job& job) {
 }  // namespace
 
 nlohmann::json to_json(const file_job& job) {
-    return {{"paths", job.paths},           {"bytes", job.bytes},     {"seed", job.seed},
-            {"order_seed", job.order_seed}, {"random", job.random},   {"write", job.write},
-            {"direct", job.direct},         {"block", job.block},     {"depth", job.depth},
-            {"one_pass", job.one_pass},     {"warm_up", job.warm_up}, {"seconds", job.seconds}};
+    return {{"paths", job.paths},    {"bytes", job.bytes}, {"seed", job.seed},         {"order_seed", job.order_seed},
+            {"random", job.random},  {"write", job.write}, {"sync", job.sync},         {"direct", job.direct},
+            {"block", job.block},    {"depth", job.depth}, {"one_pass", job.one_pass}, {"warm_up", job.warm_up},
+            {"seconds", job.seconds}};
 }
 
 std::expected<file_job, std::string> file_job_from(const nlohmann::json& from) {
@@ -35,6 +36,7 @@ std::expected<file_job, std::string> file_job_from(const nlohmann::json& from) {
         from.at("order_seed").get_to(job.order_seed);
         from.at("random").get_to(job.random);
         from.at("write").get_to(job.write);
+        from.at("sync").get_to(job.sync);
         from.at("direct").get_to(job.direct);
         from.at("block").get_to(job.block);
         from.at("depth").get_to(job.depth);

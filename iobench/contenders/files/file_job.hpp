@@ -17,6 +17,7 @@ struct file_job {
     std::uint64_t order_seed = 1;         ///< of the order in which blocks are visited
     bool random = true;                   ///< else from the beginning to the end, file after file
     bool write = false;
+    bool sync = false;         ///< fdatasync(2) after each write; both together are one operation
     bool direct = false;       ///< O_DIRECT
     std::size_t block = 4096;  ///< bytes per operation, a multiple of a page
     unsigned depth = 1;        ///< operations under way at once

@@ -25,6 +25,7 @@ TEST(file_job, out_of_bounds_is_refused_with_the_reason) {
     EXPECT_EQ(fault([](file_job& job) { job.bytes = 4096 + 512; }), "the files hold no whole number of blocks");
     EXPECT_EQ(fault([](file_job& job) { job.depth = 0; }), "a depth is from 1 to 1024");
     EXPECT_EQ(fault([](file_job& job) { job.seconds = 0; }), "no time");
+    EXPECT_EQ(fault([](file_job& job) { job.sync = true; }), "what is not written can't be made durable");
     EXPECT_FALSE(file_job_from(nlohmann::json::object()));
 }
 

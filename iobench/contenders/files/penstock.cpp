@@ -12,16 +12,23 @@ namespace {
 using penstock::task;
 namespace fs = penstock::fs;
 
+constexpr unsigned fewest_threads = 4;  // the default of loop_options
+constexpr unsigned most_threads = 128;
+
 std::int64_t as_number(const penstock::result<std::size_t>& moved) {
     return moved ? static_cast<std::int64_t>(*moved) : -moved.error().value();
 }
 
 /// One of as many as may be under way.
-task<void> transfer(std::vector<fs::file>& files, file_worker& worker, file_request request, bool write) {
+task<void> transfer(std::vector<fs::file>& files, file_worker& worker, file_request request, const file_job& job) {
     while (worker.next(request)) {
         fs::file& file = files[request.file];
-        if (write) {
+        if (job.write) {
             const auto moved = co_await file.write_at(request.bytes, request.offset);
+            if (job.sync) {
+                const auto synced = co_await file.sync(true);
+                if (!synced) give_up("fdatasync", synced.error().value());
+            }
             worker.done(request, as_number(moved));
         } else {
             const auto moved = co_await file.read_at(request.bytes, request.offset);
@@ -43,12 +50,14 @@ task<void> carry_out_all(file_work& work) {
     work.begin();
     file_worker worker(work);
     std::vector<task<void>> all;
-    for (const file_request& one : requests) all.push_back(transfer(files, worker, one, job.write));
+    for (const file_request& one : requests) all.push_back(transfer(files, worker, one, job));
     co_await penstock::when_all(std::move(all));
 }
 
 void carry_out_on(const std::string& backend, file_work& work) {
-    const auto engine = penstock::loop::create({.backend = backend});
+    // A program that wants so many blocking reads at once asks for as many threads; fio has as many processes.
+    const unsigned threads = std::clamp(work.job().depth, fewest_threads, most_threads);
+    const auto engine = penstock::loop::create({.backend = backend, .worker_threads = threads});
     if (!engine) give_up(engine.error().message);
     (*engine)->run(carry_out_all(work));
 }

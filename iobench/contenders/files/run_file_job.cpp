@@ -31,6 +31,14 @@ std::vector<contender> file_contender_names() {
     return all;
 }
 
+std::vector<contender> sync_contender_names() {
+    std::vector<contender> all;
+    for (const file_contender& one : own_file_contenders()) {
+        if (one.syncs) all.push_back(one.who);
+    }
+    return all;
+}
+
 std::string left_out_at(const contender& who, unsigned depth) {
     if (depth == 1) return {};
     const auto all = own_file_contenders();

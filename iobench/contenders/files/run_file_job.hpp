@@ -13,6 +13,8 @@ namespace iobench {
 
 /// All who can: penstock, bare and fio.
 std::vector<contender> file_contender_names();
+/// Those of them that can do file_job::sync.
+std::vector<contender> sync_contender_names();
 /// Why one has no business at this depth; empty if it has.
 std::string left_out_at(const contender&, unsigned depth);
 

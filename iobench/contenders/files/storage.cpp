@@ -133,6 +133,13 @@ void data_files::drop_from_cache() const noexcept {
     }
 }
 
+void data_files::make_empty() const noexcept {
+    for (const int fd : descriptors_) {
+        static_cast<void>(::ftruncate(fd, 0) + 0);
+        ::fsync(fd);
+    }
+}
+
 void data_files::read_into_cache() const noexcept {
     static std::array<char, piece> bytes;
     for (const int fd : descriptors_) {

@@ -27,7 +27,8 @@ std::string no_disk();
 /// Files full of marked pages (content.hpp). They have no name: they are gone with this process, however that ends.
 class data_files {
   public:
-    /// Makes them, or finds those that an earlier call has made. Errors name the directory.
+    /// Makes them (empty, if there are no bytes), or finds those that an earlier call has made. Errors name the
+    /// directory.
     static std::expected<std::shared_ptr<const data_files>, std::string> of(std::size_t count, std::uint64_t bytes);
     ~data_files();
     data_files(const data_files&) = delete;
@@ -39,6 +40,8 @@ class data_files {
     std::uint64_t seed() const noexcept { return seed_; }    ///< of their content
     /// Takes what is clean out of the page cache (POSIX_FADV_DONTNEED); what was written is written back before.
     void drop_from_cache() const noexcept;
+    /// They are empty then. For those that are made to be written.
+    void make_empty() const noexcept;
     /// Reads all of it.
     void read_into_cache() const noexcept;
 
