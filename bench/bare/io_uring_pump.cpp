@@ -17,8 +17,11 @@ namespace {
 // The echo loop of io_uring.cpp, with the messages sent to the other socket of a pair.
 class io_uring_pump {
   public:
-    io_uring_pump(int listener, const sockaddr_in& upstream)
-        : listener_{listener}, upstream_{upstream}, sockets_(static_cast<std::size_t>(raise_descriptor_limit())) {}
+    io_uring_pump(int listener, const sockaddr_in& upstream, bool zero_copy)
+        : listener_{listener},
+          upstream_{upstream},
+          zero_copy_{zero_copy},
+          sockets_(static_cast<std::size_t>(raise_descriptor_limit())) {}
 
     [[noreturn]] void run() {
         accept();
@@ -64,7 +67,7 @@ class io_uring_pump {
             case step::ignored: return;
             case step::accepted: return on_accepted(completion);
             case step::received: return on_received(socket, completion);
-            case step::sent: return on_sent(socket, completion.res);
+            case step::sent: return on_sent(socket, completion);
         }
     }
 
@@ -119,14 +122,19 @@ class io_uring_pump {
         to.last = buffer;
     }
 
-    void on_sent(int socket, int result) {
+    // Without a copy there are two completions: of the send, and when the kernel has done with the buffer. The next
+    // send waits for the second, too, which keeps one buffer of a socket with the kernel at a time.
+    void on_sent(int socket, const io_uring_cqe& completion) {
         endpoint& to = at(socket);
+        if ((completion.flags & IORING_CQE_F_NOTIF) == 0 && completion.res < 0) {
+            ::shutdown(socket, SHUT_RDWR);  // the receive that is armed then ends
+        }
+        if ((completion.flags & IORING_CQE_F_MORE) != 0) {
+            return;
+        }
         const std::uint16_t buffer = to.first;
         to.first = next_[buffer];
         buffers_.give_back(buffer);
-        if (result < 0) {
-            ::shutdown(socket, SHUT_RDWR);  // the receive that is armed then ends
-        }
         if (to.first != none) {
             send(socket, to.first);
         } else {
@@ -172,7 +180,12 @@ class io_uring_pump {
 
     void send(int socket, std::uint16_t buffer) {
         io_uring_sqe& entry = ring_.prepare();
-        ::io_uring_prep_send(&entry, socket, buffers_.at(buffer), size_[buffer], MSG_NOSIGNAL | MSG_WAITALL);
+        const int how = MSG_NOSIGNAL | MSG_WAITALL;
+        if (zero_copy_) {
+            ::io_uring_prep_send_zc(&entry, socket, buffers_.at(buffer), size_[buffer], how, 0);
+        } else {
+            ::io_uring_prep_send(&entry, socket, buffers_.at(buffer), size_[buffer], how);
+        }
         tag(entry, socket, step::sent);
     }
 
@@ -190,6 +203,7 @@ class io_uring_pump {
 
     int listener_;
     sockaddr_in upstream_;
+    bool zero_copy_;
     std::vector<endpoint> sockets_;
     submission_ring ring_;
     provided_buffers buffers_{ring_.native(), buffers, buffer_size};
@@ -200,6 +214,10 @@ class io_uring_pump {
 
 }  // namespace
 
-void pump_with_io_uring(int listener, const sockaddr_in& upstream) { io_uring_pump{listener, upstream}.run(); }
+void pump_with_io_uring(int listener, const sockaddr_in& upstream) { io_uring_pump{listener, upstream, false}.run(); }
+
+void pump_with_io_uring_zero_copy(int listener, const sockaddr_in& upstream) {
+    io_uring_pump{listener, upstream, true}.run();
+}
 
 }  // namespace bench

@@ -1,8 +1,8 @@
 // The load on an echo server: each connection sends a message, waits for the same bytes to come back, and sends the
 // next. `--depth N` keeps N messages under way on each. `--rate R` instead sends R messages per second, when their time
 // has come and a connection is free, and takes the latency from the moment when each was due: a server that falls
-// behind can't hide it by holding back the load. `--beside N` holds N more connections that stay idle. `--idle N` opens
-// connections, exchanges one message on each, and holds them.
+// behind can't hide it by holding back the load. `--idle N` opens connections, exchanges one message on each, and holds
+// them.
 //
 // With `--gated` it prints `ready` once every connection has exchanged a message, and starts at a line on stdin; when
 // done it prints its result and holds the connections until stdin ends. So whoever measures the server can look at it
@@ -47,7 +47,6 @@ constexpr std::chrono::seconds patience{10};
 struct plan {
     sockaddr_in server{};
     std::size_t connections = 0;
-    std::size_t beside = 0;
     std::size_t message_size = 0;
     std::size_t depth = 1;
     double rate = 0;  // messages per second; 0: as fast as echoes come back
@@ -68,9 +67,6 @@ class echo_load {
         streams_.reserve(plan_.connections);
         for (std::size_t index = 0; index < plan_.connections; ++index) {
             streams_.emplace_back(open(), index, plan_.depth);
-        }
-        for (std::size_t i = 0; i < plan_.beside; ++i) {
-            open();
         }
     }
 
@@ -300,7 +296,6 @@ plan read_plan(const bench::arguments& arguments) {
     }
     wanted.server = *server;
     wanted.connections = static_cast<std::size_t>(arguments.number("--idle", arguments.number("--connections", 32)));
-    wanted.beside = static_cast<std::size_t>(arguments.number("--beside", 0));
     wanted.message_size = static_cast<std::size_t>(arguments.number("--size", 64));
     wanted.depth = static_cast<std::size_t>(arguments.number("--depth", 1));
     wanted.rate = arguments.number("--rate", 0);
@@ -314,9 +309,8 @@ plan read_plan(const bench::arguments& arguments) {
         wanted.seconds = arguments.number("--seconds", 3600);
     }
     const long limit = bench::raise_descriptor_limit();
-    const std::size_t all = wanted.connections + wanted.beside;
-    if (all + 16 > static_cast<std::size_t>(limit)) {
-        arguments.misuse(std::to_string(all) + " connections need a higher descriptor limit than " +
+    if (wanted.connections + 16 > static_cast<std::size_t>(limit)) {
+        arguments.misuse(std::to_string(wanted.connections) + " connections need a higher descriptor limit than " +
                          std::to_string(limit) + " (see `ulimit -Hn`)");
     }
     return wanted;
@@ -330,9 +324,9 @@ int echo_load_main(int count, char** values) {
     const bench::arguments arguments{
         count,
         values,
-        {.usage = "echo_load --connect ADDR [--connections N] [--beside N] [--size BYTES] [--depth N] [--rate R] "
+        {.usage = "echo_load --connect ADDR [--connections N] [--size BYTES] [--depth N] [--rate R] "
                   "[--seconds S] [--messages M] [--warm-up S] [--gated], or echo_load --connect ADDR --idle N",
-         .options = {"--connect", "--connections", "--beside", "--size", "--depth", "--rate", "--seconds", "--messages",
+         .options = {"--connect", "--connections", "--size", "--depth", "--rate", "--seconds", "--messages",
                      "--warm-up", "--idle"},
          .flags = {"--gated"}}};
     echo_load load{read_plan(arguments)};

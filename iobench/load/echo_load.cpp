@@ -25,7 +25,6 @@ std::expected<echo_load, std::string> echo_load::open(const echo_job& job) {
     add("--connections", std::to_string(job.connections));
     add("--size", std::to_string(job.message_size));
     add("--seconds", std::to_string(job.seconds));
-    if (job.beside > 0) add("--beside", std::to_string(job.beside));
     if (job.depth > 1) add("--depth", std::to_string(job.depth));
     if (job.warm_up > 0) add("--warm-up", std::to_string(job.warm_up));
     if (job.rate > 0) add("--rate", std::to_string(job.rate));
@@ -51,6 +50,14 @@ std::expected<echo_result, std::string> echo_load::run() {
                        .p999_us = result["p999_us"],
                        .p9999_us = result["p9999_us"],
                        .unsent = result["unsent"]};
+}
+
+std::expected<child, std::string> open_idle_connections(const std::string& address, std::size_t count) {
+    auto process = child::in_role({"echo-load", "--connect", address, "--idle", std::to_string(count)}, core::load);
+    if (!process) return process;
+    const auto said = process->read_line(std::chrono::seconds(120));
+    if (!said) return std::unexpected(said.error());
+    return process;
 }
 
 role echo_load_role() { return {"echo-load", generate}; }

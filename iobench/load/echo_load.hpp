@@ -12,7 +12,6 @@ namespace iobench {
 struct echo_job {
     std::string address = {};
     std::size_t connections = 32;
-    std::size_t beside = 0;  ///< connections that stay idle
     std::size_t message_size = 64;
     std::size_t depth = 1;  ///< messages under way per connection
     double rate = 0;        ///< messages per second, timed from when each was due; 0: the next follows the last
@@ -44,6 +43,9 @@ class echo_load {
     child process_;
     double seconds_;
 };
+
+/// Connections that have exchanged a message and stay as they are until the child ends.
+std::expected<child, std::string> open_idle_connections(const std::string& address, std::size_t count);
 
 /// `echo-load OPTION...`: those of bench/load/echo_load.cpp.
 role echo_load_role();

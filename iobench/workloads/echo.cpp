@@ -1,6 +1,5 @@
 #include "workloads/echo.hpp"
 
-#include "contenders/echo/echo_servers.hpp"
 #include "workloads/echo_trial.hpp"
 
 namespace iobench {
@@ -42,11 +41,7 @@ class echo : public workload {
         return all;
     }
 
-    std::vector<contender> contenders() const override {
-        std::vector<contender> all;
-        for (const echo_server& one : echo_servers()) all.push_back(one.who);
-        return all;
-    }
+    std::vector<contender> contenders() const override { return echo_contenders(); }
 
     std::string left_out(const contender& who, const point& at) const override {
         return too_many_connections(who, at.x);

@@ -44,28 +44,69 @@ sample figures(const usage& before, const usage& after, const echo_result& done,
 
 }  // namespace
 
-std::expected<sample, std::string> run_echo_trial(const contender& who, echo_job job,
-                                                  const std::vector<metric>& metrics) {
-    auto server = child::in_role({"echo-server", who.name}, core::server);
+std::vector<contender> echo_contenders() {
+    std::vector<contender> all;
+    for (const echo_server& one : echo_servers()) {
+        if (!one.who.name.contains(':')) all.push_back(one.who);
+    }
+    return all;
+}
+
+std::string size_text(double bytes) {
+    constexpr double kibi = 1024;
+    if (bytes < kibi) return std::to_string(static_cast<int>(bytes)) + " bytes";
+    if (bytes < kibi * kibi) return std::to_string(static_cast<int>(bytes / kibi)) + " KiB";
+    return std::to_string(static_cast<int>(bytes / kibi / kibi)) + " MiB";
+}
+
+std::expected<void, std::string> echo_trial::open(echo_job job, const std::vector<std::string>& words) {
+    job_ = std::move(job);
+    auto server = child::in_role(words, core::server);
     if (!server) return std::unexpected(server.error());
-    const auto said = server->read_line();
+    server_.emplace(std::move(*server));
+    const auto said = server_->read_line();
     if (!said) return std::unexpected(said.error());
-    job.address = said->substr(said->rfind(' ') + 1);
-    const auto alone = server->used();
-    auto load = echo_load::open(job);
-    if (!load) return std::unexpected(load.error());
-    const auto before = server->used();
-    const auto done = load->run();
-    const auto after = server->used();
-    if (!done) return std::unexpected(done.error());
-    if (!alone || !before || !after) return std::unexpected(who.name + ": it has ended");
-    sample all = figures(*before, *after, *done, job);
-    all["resident_before"] = static_cast<double>(alone->resident_bytes);
-    if (!calls_are_seen(who)) {
+    job_.address = said->substr(said->rfind(' ') + 1);
+    resident_alone_ = resident();
+    auto load = echo_load::open(job_);
+    if (!load) return std::unexpected(why(load.error()));
+    load_.emplace(std::move(*load));
+    return {};
+}
+
+std::expected<sample, std::string> echo_trial::run() {
+    const auto before = server_->used();
+    const auto done = load_->run();
+    const auto after = server_->used();
+    if (!done) return std::unexpected(why(done.error()));
+    if (!before || !after) return std::unexpected(why("it has ended"));
+    sample all = figures(*before, *after, *done, job_);
+    const double grown = static_cast<double>(after->resident_bytes) - resident_alone_;
+    all["bytes_per_connection"] = grown / static_cast<double>(job_.connections);
+    all["unsent"] = done->unsent / (done->messages + done->unsent);
+    if (!calls_are_seen(who_)) {
         for (const char* const name : {"calls", "waits", "epoll_ctl"}) all.erase(name);
     }
-    std::erase_if(all, [&](const auto& each) { return std::ranges::count(metrics, each.first, &metric::name) == 0; });
+    std::erase_if(all, [&](const auto& each) { return std::ranges::count(metrics_, each.first, &metric::name) == 0; });
     return all;
+}
+
+double echo_trial::resident() const {
+    const auto now = server_->used();
+    return now ? static_cast<double>(now->resident_bytes) : 0;
+}
+
+/// A load only sees that the server is gone; the server has said why.
+std::string echo_trial::why(const std::string& load_says) {
+    const auto said = server_->read_line(std::chrono::milliseconds(200));
+    return said || said.error().ends_with("for too long") ? load_says : said.error();
+}
+
+std::expected<sample, std::string> run_echo_trial(const contender& who, const echo_job& job,
+                                                  const std::vector<metric>& metrics) {
+    echo_trial trial(who, metrics);
+    if (const auto opened = trial.open(job); !opened) return std::unexpected(opened.error());
+    return trial.run();
 }
 
 metric cpu_per_message() { return {"cpu_us", "CPU per message", "µs"}; }

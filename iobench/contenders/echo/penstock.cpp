@@ -12,6 +12,8 @@ namespace {
 
 using penstock::task;
 
+constexpr std::uint32_t most_threads = 20'000;  // so that the limit is the machine's
+
 task<penstock::net::after> answer(penstock::net::stream& peer) {
     do {
         const penstock::result<penstock::lease> received = co_await peer.receive();
@@ -31,7 +33,8 @@ task<void> serve_all(int listener) {
 std::function<void(penstock::loop&)> loop_made;
 
 void serve_on(const std::string& backend, int listener) {
-    const penstock::loop_options wanted{.backend = backend, .buffers = {.buffer_size = bench::max_message}};
+    const penstock::loop_options wanted{
+        .backend = backend, .bounds = {.max_threads = most_threads}, .buffers = {.buffer_size = bench::max_message}};
     const auto engine = penstock::loop::create(wanted);
     if (!engine) {
         std::fprintf(stderr, "%s\n", engine.error().message.c_str());
@@ -51,6 +54,11 @@ std::vector<echo_server> penstock_echo_servers() {
         if (one.name == "null" || one.capabilities.own_world) continue;  // no sockets of this machine
         all.push_back({{"penstock/" + one.name, group::penstock, one.works ? "" : one.why_not},
                        [name = one.name](int listener) { serve_on(name, listener); }});
+        if (one.name != "epoll") continue;
+        for (const std::string name : {"epoll:level", "epoll:oneshot"}) {
+            all.push_back({{"penstock/" + name, group::penstock, one.works ? "" : one.why_not},
+                           [name](int listener) { serve_on(name, listener); }});
+        }
     }
     return all;
 }
