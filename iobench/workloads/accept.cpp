@@ -22,8 +22,9 @@ const description text{
         "64 connections at a time, each for one message of 64 bytes, then closed with a reset and followed by the "
         "next. The four workers of the server are threads on one core, and come by connections from one listener "
         "that all watch, from the same with EPOLLEXCLUSIVE, or from one listener each (SO_REUSEPORT). Balance is "
-        "what the busiest worker took over the mean; on one core the first that wakes may empty the queue. Then one "
-        "worker stalls for a second: stranded is the share of connections that had no answer within 100 ms.",
+        "what the busiest worker took over the mean; on one core the first that wakes may empty the queue. Then the "
+        "worker that takes the next one stalls for a second: stranded is the share of connections that had no answer "
+        "within 100 ms.",
     .metrics = {{"cpu_us", "CPU per connection", "µs"},
                 {"rate", "connections per second", "1/s", false},
                 {"waits", "wake-ups per connection", ""},

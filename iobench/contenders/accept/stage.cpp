@@ -63,7 +63,7 @@ int serve(std::span<const std::string> arguments) {
 
 void accept_stage::took(std::size_t worker) {
     workers_[worker].taken.fetch_add(1, std::memory_order_relaxed);
-    if (worker != 0 || stall_ms_.load(std::memory_order_relaxed) == 0) return;
+    if (stall_ms_.load(std::memory_order_relaxed) == 0) return;
     std::this_thread::sleep_for(std::chrono::milliseconds(stall_ms_.exchange(0)));
 }
 

@@ -27,9 +27,9 @@ enum class listening {
 /// What the workers tell, and what they are told.
 class accept_stage {
   public:
-    /// Called by a worker for each connection it takes. Worker 0 does not return for a while if it is to stall.
+    /// Called by a worker for each connection it takes. One that is to stall does not return for a while.
     void took(std::size_t worker);
-    /// Worker 0 stalls for so long at the next connection it takes.
+    /// Whoever takes the next connection stalls for so long.
     void stall(std::chrono::milliseconds length) { stall_ms_ = length.count(); }
     /// "[12, 13, 12, 14]"
     std::string counts() const;
