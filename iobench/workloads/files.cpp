@@ -95,13 +95,14 @@ class files_workload : public workload {
         job.seconds = each.length.count();
         const auto done = run_file_job(who, job, [&] { prepare(**files, work.how); });
         if (!done) return std::unexpected(done.error());
-        return sample{{"iops", done->operations / done->seconds},
-                      {"cpu_us", done->cpu_seconds / done->operations * 1e6},
-                      {"p50_us", done->p50_us},
-                      {"p99_us", done->p99_us},
-                      {"p999_us", done->p999_us},
-                      {"switches", done->switches / done->operations},
-                      {"mib_s", done->operations * static_cast<double>(job.block) / done->seconds / mebibyte}};
+        sample taken{{"iops", done->operations / done->seconds},
+                     {"p50_us", done->p50_us},
+                     {"p99_us", done->p99_us},
+                     {"p999_us", done->p999_us},
+                     {"switches", done->switches / done->operations},
+                     {"mib_s", done->operations * static_cast<double>(job.block) / done->seconds / mebibyte}};
+        if (done->cpu_seconds >= 0) taken["cpu_us"] = done->cpu_seconds / done->operations * 1e6;
+        return taken;
     }
 
   private:

@@ -32,6 +32,7 @@ std::expected<file_job, std::string> file_job_from(const nlohmann::json&);
 
 /// What came of it while it counted.
 struct file_result {
+    static constexpr double unknown = -1;  ///< for a figure that could not be taken
     double operations = 0;
     double seconds = 0;
     double cpu_seconds = 0;  ///< of all threads, also those that the kernel makes for io_uring; not of its own workers

@@ -35,8 +35,10 @@ std::string joined(const std::vector<std::string>& paths) {
 
 std::string milliseconds(double seconds) { return std::to_string(std::lround(seconds * 1000)) + "ms"; }
 
-/// fio tells the CPU of the thread that submits, but not of those that the C library or the kernel make for it. So all
-/// of its threads are looked at twice on the way.
+/// Its CPU is that of threads which the C library makes for it, of which fio tells nothing.
+bool has_helpers(std::string_view engine) { return engine == "posixaio"; }
+
+/// All of its threads are looked at twice on the way.
 std::optional<double> cores_in_use(const child& process, const file_job& job) {
     using std::chrono::duration;
     using std::chrono::steady_clock;
@@ -127,7 +129,8 @@ std::expected<file_result, std::string> read_fio_report(std::string_view said, b
 std::expected<file_result, std::string> run_fio(std::string_view engine, const file_job& job) {
     auto process = child::program(fio_command(engine, job), core::server);
     if (!process) return std::unexpected(process.error());
-    const auto cores = job.one_pass ? std::nullopt : cores_in_use(*process, job);
+    const bool helped = has_helpers(engine);
+    const auto cores = helped && !job.one_pass ? cores_in_use(*process, job) : std::nullopt;
     std::string said;
     for (;;) {
         const auto line = process->read_line(std::chrono::duration<double>(job.warm_up + job.seconds + 30));
@@ -137,7 +140,7 @@ std::expected<file_result, std::string> run_fio(std::string_view engine, const f
     }
     static_cast<void>(process->finish());
     auto taken = read_fio_report(said, job.write);
-    if (taken && cores) taken->cpu_seconds = *cores * taken->seconds;
+    if (taken && helped) taken->cpu_seconds = cores ? *cores * taken->seconds : file_result::unknown;
     return taken;
 }
 
