@@ -17,6 +17,7 @@
 #include "workloads/network.hpp"
 #include "workloads/overflow.hpp"
 #include "workloads/primitives.hpp"
+#include "workloads/traced.hpp"
 
 namespace iobench {
 
@@ -38,6 +39,7 @@ std::vector<std::shared_ptr<workload>> workloads() {
         accept_workload(),
         relay_workload(),
         overflow_workload(),
+        traced_workload(),
         files_random_direct_workload(),
         files_random_hot_workload(),
         files_random_cold_workload(),

@@ -1,5 +1,6 @@
 #include "cli/commands.hpp"
 
+#include "cli/claims_command.hpp"
 #include "cli/report_command.hpp"
 #include "machine/environment.hpp"
 #include "method/method.hpp"
@@ -91,12 +92,14 @@ int command_line(int count, char** values) {
     runs->add_flag("--full", wanted.full, "every point");
     const CLI::App* const lists = app.add_subcommand("list", "what there is, and what this machine lacks");
     const report_command reports(app);
+    const claims_command claims(app);
     try {
         app.parse(count, values);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : 2;
     }
     if (reports.parsed()) return reports.run();
+    if (claims.parsed()) return claims.run();
     return lists->parsed() ? list() : measure(wanted);
 }
 
