@@ -36,6 +36,7 @@ namespace detail {
 struct lease_credit {
     std::uint16_t held = 0;
     std::uint16_t limit = 4;
+    bool one_at_a_time = false;  ///< a receive that could go on is to end with one buffer, as a splice may follow
     void (*returned)(lease_credit&) noexcept = nullptr;
     void* owner = nullptr;  ///< for `returned`
 

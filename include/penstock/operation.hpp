@@ -173,6 +173,7 @@ struct send_op : operation {
     std::uint32_t first = 0;  ///< slices before this one are done
     std::size_t skip = 0;     ///< bytes of slices[first] that are done
     std::size_t transferred = 0;
+    bool more_follows = false;  ///< at once, so these bytes may wait and leave in one packet with them (MSG_MORE)
 
   protected:
     send_op(op_kind k, handle h, const io_slice* s, std::uint32_t n) noexcept
@@ -286,6 +287,7 @@ struct splice_op : operation {
     handle target;
     std::uint32_t length;
     bool waits_for_source;
+    bool only_pending = false;  ///< take what is there already, or answer -EAGAIN; never waits
 };
 
 /// Closes the handle, or with `forget_only` just ends the backend's interest in a descriptor that somebody else owns.

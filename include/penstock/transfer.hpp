@@ -9,6 +9,7 @@
 #include <concepts>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <utility>
 
 namespace penstock {
@@ -18,7 +19,7 @@ inline constexpr std::uint64_t transfer_everything = std::numeric_limits<std::ui
 
 /// Transfers that are known to be smaller than this many bytes are copied. Below it, ending the receive that goes on in
 /// the background and two system calls per step cost more than the copy.
-inline constexpr std::uint64_t transfer_splice_threshold = std::uint64_t{64} * 1024;
+inline constexpr std::uint64_t transfer_splice_threshold = std::uint64_t{8} * 1024;
 
 /// Which stream an error came from.
 enum class transfer_side : std::uint8_t { none, from, to };
@@ -28,6 +29,12 @@ struct transfer_progress {
     std::uint64_t taken = 0;      ///< bytes that left the source
     std::uint64_t delivered = 0;  ///< bytes that the target took
     transfer_side failed = transfer_side::none;
+};
+
+/// What transfer() sends before the bytes that it moves, such as the head of a message whose body they are.
+struct transfer_ahead {
+    std::span<const io_slice> slices;
+    lease memory;  ///< what the slices name may be in here, and is given back as soon as it was sent
 };
 
 /// A stream with a record of the loop's: net::stream, adopted.
@@ -43,7 +50,7 @@ concept unreadable_stream = byte_stream<S> && requires(S& s, lease rest) { s.unr
 namespace detail {
 
 task<result<std::uint64_t>> transfer_records(stream_record* from, stream_record* to, std::uint64_t most,
-                                             transfer_progress* progress);
+                                             transfer_progress* progress, transfer_ahead* ahead);
 
 template <class From, class To>
 task<result<std::uint64_t>> transfer_by_copying(From& from, To& to, std::uint64_t most, transfer_progress* progress) {
@@ -90,12 +97,14 @@ task<result<std::uint64_t>> transfer_by_copying(From& from, To& to, std::uint64_
 /// same, unless the transfer ended by an error of `to`, by cancellation or by a close while bytes were in the pipe.
 /// Those are lost; then the streams are out of step and should be closed. While it copies, nothing is ever lost:
 /// what was not sent is in `from` again.
+/// \param ahead may be null; must stay until the await ends, as must what it names. It is sent first, in one packet
+/// with the first bytes where they are there by then; it does not count. If it can't be sent, `to` has failed.
 /// \return how many bytes were moved; less than `most` only at the end of `from`. Errors: of receive(), of send(),
 /// operation_canceled; `progress->failed` says whose.
 template <recorded_stream From, recorded_stream To>
 task<result<std::uint64_t>> transfer(From& from, To& to, std::uint64_t most = transfer_everything,
-                                     transfer_progress* progress = nullptr) {
-    return detail::transfer_records(from.record(), to.record(), most, progress);
+                                     transfer_progress* progress = nullptr, transfer_ahead* ahead = nullptr) {
+    return detail::transfer_records(from.record(), to.record(), most, progress, ahead);
 }
 
 /// The same for any two byte streams, by copying.

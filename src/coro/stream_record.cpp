@@ -58,6 +58,7 @@ void stream_record::arm() noexcept {
 void stream_record::note_outcome() noexcept {
     const bool on_purpose = disarming && input.result == -ECANCELED;
     disarming = false;
+    if (input.result > 0) input.credit.one_at_a_time = false;
     if (input.result > 0 || on_purpose) return;  // may be started again
     ended = true;
     failure = input.result;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace penstock::detail {
 namespace {
@@ -34,8 +35,12 @@ enum class step : std::uint8_t { done, go_on };
 class moving {
   public:
     moving(stream_record& from, stream_record& to, std::uint64_t most, transfer_progress& progress,
-           cancel_state* surroundings) noexcept
-        : from_(from), to_(to), most_(most), done_(progress) {
+           cancel_state* surroundings, transfer_ahead* ahead) noexcept
+        : from_(from),
+          to_(to),
+          most_(most),
+          done_(progress),
+          ahead_(ahead != nullptr && !ahead->slices.empty() ? ahead : nullptr) {
         cancel_.inherit(surroundings);
         reader_.cancel = writer_.cancel = &cancel_;
         reader_.closing = writer_.closing = [](stream_user& u) noexcept { static_cast<user&>(u).cancel->request(); };
@@ -60,6 +65,7 @@ class moving {
 
     task<result<step>> by_splicing();
     task<result<step>> by_copying();
+    task<result<step>> send_ahead(bool more_follows);
 
   private:
     struct user : stream_user {
@@ -74,12 +80,12 @@ class moving {
     }
 
     task<result<step>> copy_piece();
-    task<std::size_t> send(std::span<const std::byte> bytes);
+    task<std::size_t> send(std::span<const io_slice> slices, bool more_follows = false);
     template <class Op>
-    task<std::size_t> send_by(std::span<const std::byte> bytes);
+    task<std::size_t> send_by(std::span<const io_slice> slices, bool more_follows);
     task<transfer_pipe*> open_pipe();
     task<result<step>> splice_through(transfer_pipe& pipe);
-    task<std::int32_t> fill(transfer_pipe& pipe);
+    task<std::int32_t> fill(transfer_pipe& pipe, bool only_pending);
     task<std::int32_t> drain(transfer_pipe& pipe);
     task<std::int32_t> drain_by_copying(transfer_pipe& pipe);
 
@@ -87,6 +93,7 @@ class moving {
     stream_record& to_;
     const std::uint64_t most_;
     transfer_progress& done_;
+    transfer_ahead* ahead_;  // null once it was sent
     cancel_state cancel_;
     user reader_;
     user writer_;
@@ -94,9 +101,24 @@ class moving {
     std::uint64_t in_pipe_ = 0;
 };
 
+// --- What goes ahead -----------------------------------------------------------------------------------------
+
+/// Nothing, if it was sent already. With `more_follows` it may be held back until the send that follows.
+task<result<step>> moving::send_ahead(bool more_follows) {
+    if (ahead_ == nullptr) co_return step::go_on;
+    transfer_ahead& ahead = *std::exchange(ahead_, nullptr);
+    const std::size_t sent = co_await send(ahead.slices, more_follows);
+    static_cast<void>(sent);  // does not count
+    ahead.memory.reset();
+    if (send_failure_ != 0) co_return failed(transfer_side::to, decode(send_failure_));
+    co_return step::go_on;
+}
+
 // --- Copying -------------------------------------------------------------------------------------------------
 
 task<result<step>> moving::by_copying() {
+    const auto begun = co_await send_ahead(!from_.input.received.empty());
+    if (!begun) co_return begun;
     while (left() != 0) {
         const auto r = co_await copy_piece();
         if (!r || *r == step::done) co_return r;
@@ -109,26 +131,27 @@ task<result<step>> moving::copy_piece() {
     if (!piece) co_return failed(transfer_side::from, piece.error());
     if (piece->empty()) co_return step::done;
     const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(piece->size(), left()));
-    const std::size_t sent = co_await send(piece->bytes().first(size));
+    const io_slice slice(piece->bytes().first(size));
+    const std::size_t sent = co_await send({&slice, 1});
     done_.taken += sent;
+    done_.delivered += sent;
     piece->consume(sent);
     from_.unread(std::move(*piece));
     if (send_failure_ != 0) co_return failed(transfer_side::to, decode(send_failure_));
     co_return step::go_on;
 }
 
-task<std::size_t> moving::send(std::span<const std::byte> bytes) {
-    if (to_.input.kind == op_kind::receive) return send_by<send_op>(bytes);
-    return send_by<write_op>(bytes);
+task<std::size_t> moving::send(std::span<const io_slice> slices, bool more_follows) {
+    if (to_.input.kind == op_kind::receive) return send_by<send_op>(slices, more_follows);
+    return send_by<write_op>(slices, more_follows);
 }
 
 template <class Op>
-task<std::size_t> moving::send_by(std::span<const std::byte> bytes) {
-    const io_slice slice(bytes);
-    awaited<Op> op(to_.input.source, &slice, 1);
+task<std::size_t> moving::send_by(std::span<const io_slice> slices, bool more_follows) {
+    awaited<Op> op(to_.input.source, slices.data(), static_cast<std::uint32_t>(slices.size()));
+    op.more_follows = more_follows;
     const std::int32_t r = co_await op;
     if (r < 0) send_failure_ = r;
-    done_.delivered += op.transferred;
     co_return op.transferred;
 }
 
@@ -140,6 +163,10 @@ task<result<step>> moving::by_splicing() {
         input_stopped stopped(from_);
         co_await stopped;
     }
+    if (from_.has_something()) {
+        const auto begun = co_await send_ahead(!from_.input.received.empty());
+        if (!begun) co_return begun;
+    }
     while (left() != 0 && from_.has_something()) {
         const auto r = co_await copy_piece();
         if (!r || *r == step::done) co_return r;
@@ -147,6 +174,7 @@ task<result<step>> moving::by_splicing() {
     if (!worth_splicing()) co_return step::go_on;
     transfer_pipe* const pipe = co_await open_pipe();
     if (pipe == nullptr) co_return step::go_on;
+    from_.input.credit.one_at_a_time = true;  // the next body may be as large, and what is received of it is copied
     const auto r = co_await splice_through(*pipe);
     from_.home.core().pipes.give_back(from_.home, *pipe, in_pipe_ == 0);
     co_return r;
@@ -166,7 +194,13 @@ task<transfer_pipe*> moving::open_pipe() {
 
 task<result<step>> moving::splice_through(transfer_pipe& pipe) {
     while (left() != 0) {
-        const std::int32_t filled = co_await fill(pipe);
+        const bool first = ahead_ != nullptr;
+        const std::int32_t filled = co_await fill(pipe, first);
+        if (first) {
+            const auto begun = co_await send_ahead(filled > 0);
+            if (!begun) co_return begun;
+            if (filled == -EAGAIN) continue;
+        }
         if (filled == 0) {
             from_.ended = true;
             co_return step::done;
@@ -188,14 +222,16 @@ task<result<step>> moving::splice_through(transfer_pipe& pipe) {
     co_return step::done;
 }
 
-task<std::int32_t> moving::fill(transfer_pipe& pipe) {
+/// \return how much is in the pipe now, 0 at the end of the source, or an error: with `only_pending` also -EAGAIN.
+task<std::int32_t> moving::fill(transfer_pipe& pipe, bool only_pending) {
     const auto most = static_cast<std::uint32_t>(std::min(left(), most_per_splice));
     awaited<splice_op> op(from_.input.source, pipe.write_end, most, true);
+    op.only_pending = only_pending;
     const std::int32_t r = co_await op;
     if (r > 0) {
         in_pipe_ = static_cast<std::uint64_t>(r);
         done_.taken += in_pipe_;
-    } else if (r < 0 && r != -ECANCELED && !is_refusal(r) && !cannot_splice(r)) {
+    } else if (r < 0 && r != -ECANCELED && r != -EAGAIN && !is_refusal(r) && !cannot_splice(r)) {
         from_.ended = true;  // the kernel tells an error once; a later receive() is to hear of it, too
         from_.failure = r;
     }
@@ -220,7 +256,9 @@ task<std::int32_t> moving::drain_by_copying(transfer_pipe& pipe) {
         const std::int32_t r = co_await op;
         if (r <= 0) co_return r == 0 ? -EIO : r;
         const lease piece = from_.home.buffers().dequeue(op.received);
-        const std::size_t sent = co_await send(piece.bytes());
+        const io_slice slice(piece.bytes());
+        const std::size_t sent = co_await send({&slice, 1});
+        done_.delivered += sent;
         if (sent == piece.size()) in_pipe_ -= sent;
         if (send_failure_ != 0) co_return send_failure_;
     }
@@ -230,7 +268,7 @@ task<std::int32_t> moving::drain_by_copying(transfer_pipe& pipe) {
 }  // namespace
 
 task<result<std::uint64_t>> transfer_records(stream_record* from, stream_record* to, std::uint64_t most,
-                                             transfer_progress* progress) {
+                                             transfer_progress* progress, transfer_ahead* ahead) {
     transfer_progress unseen;
     transfer_progress& done = progress == nullptr ? unseen : *progress;
     done = {};
@@ -244,7 +282,7 @@ task<result<std::uint64_t>> transfer_records(stream_record* from, stream_record*
     if (from->reader != nullptr || from->waiter != nullptr) co_return refuse(transfer_side::from, busy);
     if (to->writer != nullptr) co_return refuse(transfer_side::to, busy);
 
-    moving work(*from, *to, most, done, co_await this_cancellation{});
+    moving work(*from, *to, most, done, co_await this_cancellation{}, ahead);
     co_await run_under{&work.cancellation()};
     result<step> r = step::go_on;
     if (work.worth_splicing()) r = co_await work.by_splicing();

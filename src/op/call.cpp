@@ -28,7 +28,7 @@ std::int32_t call_once(operation& op, call_mode mode) noexcept {
         case op_kind::sync: return call_sync(as<sync_op>(op));
         case op_kind::status: return call_status(as<status_op>(op));
         case op_kind::write: return call_write(as<write_op>(op), mode);
-        case op_kind::splice: return call_splice(as<splice_op>(op));
+        case op_kind::splice: return call_splice(as<splice_op>(op), mode);
         case op_kind::close: return call_close(as<close_op>(op));
         case op_kind::adopt: return call_adopt(as<adopt_op>(op));
         case op_kind::pipe: return call_pipe(as<pipe_op>(op));

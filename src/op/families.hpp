@@ -21,7 +21,7 @@ std::int32_t call_option(option_op& op) noexcept;
 // transfer.cpp
 std::int32_t call_send(send_op& op, call_mode mode) noexcept;
 std::int32_t call_write(write_op& op, call_mode mode) noexcept;
-std::int32_t call_splice(const splice_op& op) noexcept;
+std::int32_t call_splice(const splice_op& op, call_mode mode) noexcept;
 
 // file.cpp
 std::int32_t call_open(const open_op& op) noexcept;

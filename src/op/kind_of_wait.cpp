@@ -11,8 +11,11 @@ wait_side waits_on(const operation& op) noexcept {
         case op_kind::connect:
         case op_kind::send:
         case op_kind::write: return wait_side::write;
-        case op_kind::splice:
-            return static_cast<const splice_op&>(op).waits_for_source ? wait_side::read : wait_side::write;
+        case op_kind::splice: {
+            const auto& splice = static_cast<const splice_op&>(op);
+            if (splice.only_pending) return wait_side::none;
+            return splice.waits_for_source ? wait_side::read : wait_side::write;
+        }
         case op_kind::open:
         case op_kind::read_at:
         case op_kind::write_at:

@@ -59,7 +59,8 @@ std::int32_t write_without_waiting(int fd, slice_view slices) noexcept {
 std::int32_t send_once(const send_op& op, call_mode mode) noexcept {
     ::iovec copies[most_copied_slices];
     const slice_view left = remaining(op, copies);
-    const int flags = mode == call_mode::blocking ? MSG_NOSIGNAL : MSG_NOSIGNAL | MSG_DONTWAIT;
+    int flags = mode == call_mode::blocking ? MSG_NOSIGNAL : MSG_NOSIGNAL | MSG_DONTWAIT;
+    if (op.more_follows) flags |= MSG_MORE;
     // Most messages are one piece, and copying a msghdr and its slices into the kernel is 2 % of a small send.
     if (left.count == 1) return outcome(::send(op.target.id, left.data->iov_base, left.data->iov_len, flags));
     ::msghdr message{};
@@ -147,7 +148,9 @@ std::int32_t call_send(send_op& op, call_mode mode) noexcept { return until_all_
 
 std::int32_t call_write(write_op& op, call_mode mode) noexcept { return until_all_taken(op, mode, write_once); }
 
-std::int32_t call_splice(const splice_op& op) noexcept {
+std::int32_t call_splice(const splice_op& op, call_mode mode) noexcept {
+    // SPLICE_F_NONBLOCK is about the pipe; on a socket in blocking mode the call would sleep.
+    if (op.only_pending && mode == call_mode::blocking && !is_ready(op.source.id, POLLIN)) return -EAGAIN;
     return outcome(
         ::splice(op.source.id, nullptr, op.target.id, nullptr, op.length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
 }

@@ -61,10 +61,15 @@ task<verdict> exchange::run() {
     }
     begin_response();
     const auto first = memory_.batch.collect(returned_, from_upstream_.view(), returned_framing_);
-    limit_.expect(gate_.settings.timeouts.send);
-    const auto sent = co_await client_.send(memory_.batch.slices());
-    step relayed = note_response_sent(sent.has_value(), first);
-    if (relayed == step::more) relayed = co_await relay_response();
+    step relayed = step::more;
+    if (can_transfer_after(first)) {
+        relayed = co_await relay_by_transfer(first);
+    } else {
+        limit_.expect(gate_.settings.timeouts.send);
+        const auto sent = co_await client_.send(memory_.batch.slices());
+        relayed = note_response_sent(sent.has_value(), first);
+        if (relayed == step::more) relayed = co_await relay_response();
+    }
     const verdict ended = end_response(relayed == step::done);
     if (cut_short()) co_await reset_client();
     finish_upstream(fit_);

@@ -86,7 +86,8 @@ class exchange {
     verdict end_response(bool whole) noexcept;
     step note_response_sent(bool sent, const relay_batch::collected& found);
     penstock::task<step> relay_response();
-    penstock::task<step> relay_by_transfer(std::uint64_t left);
+    bool can_transfer_after(const relay_batch::collected& found) const noexcept;
+    penstock::task<step> relay_by_transfer(relay_batch::collected found);
     /// The client can't tell from what it got that there should be more: an end in order would say that this was all.
     bool cut_short() const noexcept { return until_close_ && !whole_; }
     penstock::task<> reset_client();

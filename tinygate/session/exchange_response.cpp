@@ -156,6 +156,7 @@ task<exchange::step> exchange::relay_response() {
     relay_batch& batch = memory_.batch;
     for (;;) {
         auto found = batch.collect(returned_, from_upstream_.view(), returned_framing_);
+        if (can_transfer_after(found)) co_return co_await relay_by_transfer(found);
         if (in_line_.reading() && (found.last == what::end || returned_.ended()) &&
             batch.keep(memory_.kept, most_kept)) {
             from_upstream_.consume(std::exchange(found.consumed, 0));
@@ -170,10 +171,6 @@ task<exchange::step> exchange::relay_response() {
         if (now != step::more) co_return now;
         if (found.last == what::data && !from_upstream_.empty()) continue;
         if (from_upstream_.empty()) from_upstream_.release();
-        const std::uint64_t left = returned_.left();
-        if (from_upstream_.empty() && left != http::body_reader::no_length && left >= transfer_splice_threshold) {
-            co_return co_await relay_by_transfer(left);
-        }
         limit_.expect(gate_.settings.timeouts.body);
         auto piece = co_await up_.stream.receive();
         if (!piece || piece->empty()) {
@@ -190,11 +187,22 @@ task<exchange::step> exchange::relay_response() {
     }
 }
 
-/// The rest of a body of known length, of which nothing has come yet.
-task<exchange::step> exchange::relay_by_transfer(std::uint64_t left) {
+/// Whether what came is used up, and the rest of the body is worth moving without looking at it. Not on a line that is
+/// shared: what comes there is mostly for others.
+bool exchange::can_transfer_after(const relay_batch::collected& found) const noexcept {
+    const std::uint64_t left = returned_.left();
+    return !in_line_.reading() && found.consumed == from_upstream_.view().size() &&
+           left != http::body_reader::no_length && left >= transfer_splice_threshold;
+}
+
+/// What is in the batch, and behind it the rest of a body of known length.
+task<exchange::step> exchange::relay_by_transfer(relay_batch::collected found) {
+    const std::uint64_t left = returned_.left();
+    sent_ += found.bytes;
     transfer_progress progress;
     limit_.watch(&progress.delivered, gate_.settings.timeouts.body);
-    const auto passed = co_await transfer(up_.stream, client_, left, &progress);
+    transfer_ahead ahead{.slices = memory_.batch.slices(), .memory = from_upstream_.hand_over()};
+    const auto passed = co_await transfer(up_.stream, client_, left, &progress, &ahead);
     limit_.watch(nullptr, gate_.settings.timeouts.body);
     sent_ += progress.delivered;
     returned_.skip(progress.taken);

@@ -41,6 +41,13 @@ class input {
         rest_ = joined_;
     }
 
+    /// Empty now, all that was there being in use; what view() said lies in what is returned, or else in here until the
+    /// next put().
+    penstock::lease hand_over() noexcept {
+        rest_ = {};
+        return std::move(piece_);
+    }
+
     /// Gives the buffer back; only when empty.
     void release() noexcept {
         piece_.reset();

@@ -20,13 +20,17 @@ namespace {
 bool needs_no_entry(operation& op) noexcept {
     return (op.kind == op_kind::close && as<close_op>(op).forget_only) ||
            (op.kind == op_kind::accept && as<accept_op>(op).only_pending) ||
+           (op.kind == op_kind::splice && as<splice_op>(op).only_pending) ||
            (op.kind == op_kind::connect && as<connect_op>(op).address.family() == address_family::unix_path);
 }
+
+// What follows is a call of its own (splice(2)), which an entry that waits for the next enter would come after.
+bool precedes_a_call(operation& op) noexcept { return op.kind == op_kind::send && as<send_op>(op).more_follows; }
 
 // Cancelling a receive that has used up its credit takes effect with the next turn only; by then the kernel may have
 // filled a hundred buffers. So it is told when to end.
 std::uint32_t bytes_within_credit(const lease_credit& credit, std::uint32_t buffer_size) noexcept {
-    const std::uint64_t buffers = credit.exhausted() ? 1 : credit.limit - credit.held;
+    const std::uint64_t buffers = credit.exhausted() || credit.one_at_a_time ? 1 : credit.limit - credit.held;
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(buffers * buffer_size, 0x7fff'ffff));
 }
 
@@ -93,7 +97,7 @@ submitted uring_backend::submit(operation& op) noexcept {
 
 submitted uring_backend::dispatch(operation& op) noexcept {
     if (needs_no_entry(op)) return submit_call(op);
-    if (writes_to_terminal(op)) return submit_polled(op);
+    if (writes_to_terminal(op) || precedes_a_call(op)) return submit_polled(op);
     switch (routes_[static_cast<std::size_t>(op.kind)]) {
         case route::ring: return submit_to_ring(op);
         case route::call: return submit_call(op);

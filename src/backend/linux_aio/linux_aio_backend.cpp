@@ -191,7 +191,8 @@ std::optional<std::int32_t> linux_aio_backend::attempt_receive(receive_op& op, d
 std::optional<std::int32_t> linux_aio_backend::attempt_send(send_op& op, descriptor_state& state) noexcept {
     const descriptor_notes notes(state);
     if (op.first == op.count) return 0;
-    if (notes.has(descriptor_notes::calls_only) || !batch_has_room()) return call_now(op);
+    // What a command cannot say, that more follows, and what follows is a call of its own.
+    if (op.more_follows || notes.has(descriptor_notes::calls_only) || !batch_has_room()) return call_now(op);
     op.scratch = {describe_send(batch_.append(), op, nowait_flag(notes)), 0};
     return std::nullopt;
 }

@@ -76,7 +76,7 @@ submitted readiness_backend::submit_immediate(operation& op) noexcept {
         if (files_ != nullptr) files_->closed(fd);
         state = {.generation = state.generation + 1};
     }
-    op.result = op.kind == op_kind::accept ? accept_one(as<accept_op>(op)) : call(op, call_mode::no_wait);
+    op.result = make_immediate(op);
     if (op.result >= 0) op.result = admit_opened(op);
     if (op.kind == op_kind::shutdown && op.result == 0) {
         const std::int32_t fd = as<shutdown_op>(op).target.id;
@@ -84,6 +84,16 @@ submitted readiness_backend::submit_immediate(operation& op) noexcept {
     }
     note_opened(op);
     return submitted::completed;
+}
+
+std::int32_t readiness_backend::make_immediate(operation& op) noexcept {
+    if (op.kind == op_kind::accept) return accept_one(as<accept_op>(op));
+    if (op.kind != op_kind::splice) return call(op, call_mode::no_wait);
+    descriptor_state& state = descriptors_[as<splice_op>(op).source.id];
+    if (!state.may_read) return -EAGAIN;
+    const std::int32_t r = call(op, call_mode::no_wait);
+    if (r == -EAGAIN) state.may_read = false;
+    return r;
 }
 
 submitted readiness_backend::submit_waiting(operation& op) noexcept {
@@ -121,8 +131,8 @@ submitted readiness_backend::submit_file(operation& op) noexcept { return offloa
 bool readiness_backend::worth_trying(const operation& op, const descriptor_state& state) const noexcept {
     switch (op.kind) {
         case op_kind::connect:
-        case op_kind::send:
-        case op_kind::splice: return true;
+        case op_kind::send: return true;
+        case op_kind::splice: return side_of(op) == direction::write || state.may_read;
         case op_kind::accept:
         case op_kind::receive:
         case op_kind::read: return state.may_read;

@@ -115,6 +115,7 @@ class readiness_backend : public backend {
     static direction side_of(const operation& op) noexcept;
 
     submitted submit_immediate(operation& op) noexcept;
+    std::int32_t make_immediate(operation& op) noexcept;
     submitted submit_waiting(operation& op) noexcept;
     submitted to_file_path(operation& op) noexcept;
     bool worth_trying(const operation& op, const descriptor_state& state) const noexcept;
