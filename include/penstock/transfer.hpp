@@ -17,8 +17,8 @@ namespace penstock {
 /// For transfer(): until the source ends.
 inline constexpr std::uint64_t transfer_everything = std::numeric_limits<std::uint64_t>::max();
 
-/// Transfers that are known to be smaller than this many bytes are copied. Below it, ending the receive that goes on in
-/// the background and two system calls per step cost more than the copy.
+/// Transfers that are known to be smaller than this many bytes are copied: they fit into a buffer of the pool, and two
+/// system calls cost more than the copy. Measured in docs/decisions/0031.
 inline constexpr std::uint64_t transfer_splice_threshold = std::uint64_t{8} * 1024;
 
 /// Which stream an error came from.

@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -150,6 +151,51 @@ TEST_P(transfers, of_little_open_no_pipe) {
         EXPECT_EQ(must(co_await l.from().receive()).text(), " more");
         EXPECT_EQ(current_loop->statistics().transfer_pipes, 0U);
         EXPECT_EQ(must(co_await transfer(l.from(), l.to(), 0)), 0U);
+    });
+}
+
+// What goes ahead is out before the source has anything, its buffer is back by then, and it does not count.
+TEST_P(transfers, send_what_goes_ahead_without_waiting_for_the_source) {
+    run([]() -> task<> {
+        line l = co_await make_line();
+        const std::string text = pattern(megabyte);
+        std::string got;
+        transfer_progress progress;
+        result<std::uint64_t> moved = 0;
+        co_await with_scope([&](scope& s) -> task<> {
+            must(co_await l.reader().send("in a lease"));
+            transfer_ahead ahead{.slices = {}, .memory = must(co_await l.to().receive())};
+            const std::array<io_slice, 2> slices{io_slice(std::string_view("head ")), io_slice(ahead.memory.bytes())};
+            ahead.slices = slices;
+            s.spawn([](line& in, std::uint64_t size, transfer_progress& seen, transfer_ahead& first,
+                       result<std::uint64_t>& outcome) -> task<> {
+                outcome = co_await transfer(in.from(), in.to(), size, &seen, &first);
+            }(l, text.size(), progress, ahead, moved));
+            EXPECT_EQ(co_await receive_some(l.reader(), 15), "head in a lease");
+            EXPECT_TRUE(ahead.memory.empty());
+            spawn(s, send_all(l.writer(), text));
+            got = co_await receive_some(l.reader(), text.size());
+            co_await s.join();
+        });
+        EXPECT_EQ(must(std::move(moved)), text.size());
+        EXPECT_EQ(progress.delivered, text.size());
+        EXPECT_TRUE(same_bytes(got, text));
+    });
+}
+
+TEST_P(transfers, send_what_goes_ahead_before_what_is_there) {
+    run([]() -> task<> {
+        for (const std::size_t size : {std::size_t{1}, std::size_t{1} << 13, std::size_t{60'000}}) {
+            line l = co_await make_line();
+            const std::string text = pattern(size);
+            must(co_await l.writer().send(std::string_view(text).substr(0, 1)));
+            EXPECT_EQ(must(co_await l.from().receive()).text(), text.substr(0, 1));
+            must(co_await l.writer().send(std::string_view(text)));
+            const io_slice head(std::string_view("head "));
+            transfer_ahead ahead{.slices = {&head, 1}, .memory = {}};
+            EXPECT_EQ(must(co_await transfer(l.from(), l.to(), size, nullptr, &ahead)), size);
+            EXPECT_TRUE(same_bytes(co_await receive_some(l.reader(), 5 + size), "head " + text));
+        }
     });
 }
 
