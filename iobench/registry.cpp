@@ -13,6 +13,7 @@
 #include "workloads/echo.hpp"
 #include "workloads/file_experiments.hpp"
 #include "workloads/files.hpp"
+#include "workloads/harness.hpp"
 #include "workloads/mixed.hpp"
 #include "workloads/network.hpp"
 #include "workloads/overflow.hpp"
@@ -50,6 +51,7 @@ std::vector<std::shared_ptr<workload>> workloads() {
         buffers_workload(),
         prewarm_workload(),
         mixed_workload(),
+        harness_workload(),
     };
 }
 
@@ -65,6 +67,7 @@ std::vector<role> roles() {
         relay_role(),
         accept_server_role(),
         accept_load_role(),
+        nothing_role(),
     };
 }
 

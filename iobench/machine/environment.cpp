@@ -150,6 +150,7 @@ json describe_environment(const std::filesystem::path& files) {
                   {"disk", describe_disk(files)},
                   {"limits", limits()},
                   {"load", load_averages()}};
+    found["summary"] = summary_of(found);
     found["warnings"] = warnings_of(found);
     return found;
 }

@@ -22,13 +22,11 @@ class thinning {
     }
 
     void run() {
-        while (total() > plan_.budget && (give(&thinning::reduce) || give(&thinning::remove))) {
-        }
+        bool gave = true;
+        while (gave && total() > plan_.budget) gave = reduce_dearest() || remove_last();
     }
 
   private:
-    using step = bool (thinning::*)(workload&);
-
     seconds cost(const workload* of) const {
         seconds sum{0};
         for (const field& one : fields_) {
@@ -38,16 +36,12 @@ class thinning {
     }
     seconds total() const { return cost(nullptr); }
 
-    /// Lets the dearest workload that can give do so. \return false if none can
-    bool give(step taken) {
+    /// \return false if no workload has anything left to give
+    bool reduce_dearest() {
         std::vector<workload*> dearest;
         for (const auto& one : plan_.workloads) dearest.push_back(one.get());
         std::ranges::stable_sort(dearest, std::ranges::greater{}, [this](workload* of) { return cost(of); });
-        return std::ranges::any_of(dearest, [&](workload* of) { return (this->*taken)(*of); });
-    }
-
-    std::size_t points_left(const workload& of) const {
-        return static_cast<std::size_t>(std::ranges::count(fields_, &of, &field::of));
+        return std::ranges::any_of(dearest, [this](workload* of) { return reduce(*of); });
     }
 
     bool reduce(workload& of) {
@@ -92,10 +86,12 @@ class thinning {
         }
     }
 
-    bool remove(workload& of) {
-        if (&of == plan_.workloads.front().get() || points_left(of) == 0) return false;
-        leave_out(of.about().name);
-        std::erase_if(fields_, [&](const field& one) { return one.of == &of; });
+    /// \return false if only the first is left
+    bool remove_last() {
+        if (fields_.empty() || fields_.back().of == plan_.workloads.front().get()) return false;
+        const workload& last = *fields_.back().of;
+        leave_out(last.about().name);
+        std::erase_if(fields_, [&](const field& one) { return one.of == &last; });
         return true;
     }
 

@@ -14,16 +14,6 @@ bool is_wanted(const contender& who, const std::vector<std::string>& names) {
            });
 }
 
-/// "256" is the point "256 connections".
-bool is_wanted(const point& at, const std::vector<std::string>& names) {
-    return std::ranges::any_of(names, [&](const std::string& name) {
-        if (name == at.name) return true;
-        char* end = nullptr;
-        const double x = std::strtod(name.c_str(), &end);
-        return !name.empty() && *end == '\0' && x == at.x;
-    });
-}
-
 std::vector<contender> takers_of(const workload& work, const plan& wanted, results& into) {
     std::vector<contender> takers;
     for (const contender& who : work.contenders()) {
@@ -41,12 +31,20 @@ std::vector<point> points_of(const workload& work, const plan& wanted) {
     if (wanted.points.empty()) return work.points(wanted.much);
     std::vector<point> chosen;
     for (const point& at : work.points(scale::full)) {
-        if (is_wanted(at, wanted.points)) chosen.push_back(at);
+        const auto names_it = [&](const std::string& name) { return is_named(at, name); };
+        if (std::ranges::any_of(wanted.points, names_it)) chosen.push_back(at);
     }
     return chosen;
 }
 
 }  // namespace
+
+bool is_named(const point& at, const std::string& name) {
+    if (name == at.name) return true;
+    char* end = nullptr;
+    const double x = std::strtod(name.c_str(), &end);
+    return !name.empty() && *end == '\0' && x == at.x;
+}
 
 std::vector<field> draw_up(const plan& wanted, results& into) {
     std::vector<field> fields;

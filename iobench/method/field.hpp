@@ -29,8 +29,8 @@ std::chrono::duration<double> cost_of(const field&, const pace&, unsigned rounds
 
 /// Takes away until all rounds fit the budget at the plan's least pace. Whatever workload is the dearest gives first:
 /// the points that are not in its smallest set, then all points but one, then the contenders that are seldom chosen;
-/// when none has any of these left, whole workloads go, the dearest first, but never the first of the list. What is
-/// taken away is among the things left out.
+/// when none has any of these left, whole workloads go, the last of the list first, but never the first. What is taken
+/// away is among the things left out.
 void fit_to_budget(std::vector<field>&, const plan&, results& into);
 
 /// Left out first when time is short: variants ("epoll:level"), and mechanisms that are measured to be shown.

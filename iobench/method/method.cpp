@@ -86,13 +86,15 @@ class course {
     void run_field(field& here) {
         const pace each = choose_pace();
         const std::string name = here.of->about().name + ", " + here.at.name;
-        if (round_cost(here, each) * std::min(fewest_rounds, plan_.rounds) > left()) {
+        // A little of the first is better than nothing at all.
+        const unsigned fewest = std::min(fewest_rounds, plan_.rounds);
+        rounds_in_any_case_ = into_.measured.empty() ? fewest : 0;
+        if (rounds_in_any_case_ == 0 && round_cost(here, each) * fewest > left()) {
             into_.left_out.push_back({name, "no time was left for it: trials took longer than expected"});
             return;
         }
-        unsigned round = 1;
-        for (; round <= plan_.rounds && !plan_.stop(); ++round) {
-            if (round_cost(here, each) > left()) {
+        for (unsigned round = 1; round <= plan_.rounds && !plan_.stop(); ++round) {
+            if (round > rounds_in_any_case_ && round_cost(here, each) > left()) {
                 into_.left_out.push_back({name + ", rounds from the " + std::to_string(round) + "th",
                                           "no time was left for them: trials took longer than expected"});
                 break;
@@ -109,7 +111,7 @@ class course {
         for (lane& one : here.lanes) lanes.push_back(&one);
         std::ranges::shuffle(lanes, order_);
         for (std::size_t i = 0; i < lanes.size(); ++i) {
-            if (plan_.stop()) return;
+            if (plan_.stop() || (round > rounds_in_any_case_ && left() <= seconds(0))) return;
             if (lanes[i]->failed) continue;
             tell_about(here, *lanes[i], each, round, std::span(lanes).subspan(i));
             run_trial(here, *lanes[i], each, round);
@@ -151,6 +153,7 @@ class course {
     std::mt19937 order_;
     experience known_;
     std::size_t current_ = 0;
+    unsigned rounds_in_any_case_ = 0;  // of the current field, whatever the budget says
     steady_clock::time_point started_ = steady_clock::now();
 };
 

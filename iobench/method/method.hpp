@@ -40,6 +40,9 @@ struct progress {
     std::chrono::duration<double> remaining{0};  ///< an estimate, by what trials have taken so far
 };
 
+/// Whether `name` means that point: its name, or its number on the axis ("256" is the point "256 connections").
+bool is_named(const point& at, const std::string& name);
+
 /// Runs all of it, one trial at a time. A contender that fails in a round is left out from then on at that point, with
 /// the reason among the things left out. Points follow each other; all rounds of one are neighbours in time.
 results run(const plan&, const std::function<void(const progress&)>& tell);

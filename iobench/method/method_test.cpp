@@ -202,9 +202,11 @@ TEST(budget, holds_although_trials_take_longer_than_their_workloads_said) {
         wanted.workloads.push_back(work);
     }
     const results all = run_quietly(wanted);
-    EXPECT_LT(all.seconds, 0.6);
-    EXPECT_FALSE(all.measured.empty());
-    EXPECT_LT(all.measured.size(), 4U);
+    EXPECT_LT(all.seconds, 1);
+    std::size_t trials = 0;
+    for (const series& one : all.measured) trials += one.samples.size();
+    EXPECT_GE(trials, 3U);
+    EXPECT_LT(trials, 20U);
     EXPECT_THAT(all.left_out, Contains(Field(&skipped::why, HasSubstr("longer than expected"))));
     EXPECT_TRUE(all.complete);
 }
