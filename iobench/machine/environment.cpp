@@ -1,5 +1,6 @@
 #include "machine/environment.hpp"
 
+#include "machine/backends.hpp"
 #include "machine/disk.hpp"
 #include <penstock/explain.hpp>
 #include <penstock/version.hpp>
@@ -105,7 +106,7 @@ json limits() {
 
 /// The library tries each mechanism for real.
 std::string io_uring_state() {
-    for (const auto& one : penstock::survey_backends()) {
+    for (const auto& one : surveyed_backends()) {
         if (one.name == "io_uring") return one.works ? "allowed" : one.why_not;
     }
     return "unknown";

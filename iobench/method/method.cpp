@@ -43,8 +43,8 @@ class experience {
 class course {
   public:
     course(const plan& wanted, std::vector<field> fields, results& into,
-           const std::function<void(const progress&)>& tell)
-        : plan_(wanted), fields_(std::move(fields)), into_(into), tell_(tell), order_(wanted.seed) {}
+           const std::function<void(const progress&)>& tell, steady_clock::time_point started)
+        : plan_(wanted), fields_(std::move(fields)), into_(into), tell_(tell), order_(wanted.seed), started_(started) {}
 
     void run() {
         for (current_ = 0; current_ < fields_.size() && !plan_.stop(); ++current_) run_field(fields_[current_]);
@@ -153,8 +153,8 @@ class course {
     std::mt19937 order_;
     experience known_;
     std::size_t current_ = 0;
-    unsigned rounds_in_any_case_ = 0;  // of the current field, whatever the budget says
-    steady_clock::time_point started_ = steady_clock::now();
+    unsigned rounds_in_any_case_ = 0;   // of the current field, whatever the budget says
+    steady_clock::time_point started_;  // of drawing up, which is of the budget, too
 };
 
 }  // namespace
@@ -164,7 +164,7 @@ results run(const plan& wanted, const std::function<void(const progress&)>& tell
     const auto started = steady_clock::now();
     std::vector<field> fields = draw_up(wanted, into);
     fit_to_budget(fields, wanted, into);
-    course(wanted, std::move(fields), into, tell).run();
+    course(wanted, std::move(fields), into, tell, started).run();
     into.seconds = seconds(steady_clock::now() - started).count();
     return into;
 }

@@ -1,3 +1,4 @@
+#include "machine/backends.hpp"
 #include "primitives/placement.hpp"
 #include "primitives/primitives.hpp"
 #include "primitives/ring.hpp"
@@ -213,7 +214,7 @@ primitive between(std::string name) {
 std::vector<primitive> wake_ups() {
     std::vector<primitive> all = {between<futex_side>("bare/futex"), between<eventfd_side>("bare/eventfd"),
                                   between<epoll_side>("bare/epoll"), between<ring_side>("bare/io_uring")};
-    for (const auto& one : penstock::survey_backends()) {
+    for (const auto& one : surveyed_backends()) {
         if (!one.works || one.name == "null" || one.capabilities.own_world) continue;
         all.push_back({"penstock/" + one.name, [name = one.name](double seconds, int cores) {
                            return post_game(name).measure(seconds, cores);

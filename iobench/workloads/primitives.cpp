@@ -1,5 +1,6 @@
 #include "workloads/primitives.hpp"
 
+#include "machine/backends.hpp"
 #include "primitives/placement.hpp"
 #include "primitives/primitives.hpp"
 #include <penstock/explain.hpp>
@@ -104,7 +105,7 @@ class wake : public workload {
         for (const primitive& one : wake_ups()) {
             all.push_back({one.name, one.name.starts_with("penstock/") ? group::penstock : group::bare});
         }
-        for (const auto& one : penstock::survey_backends()) {
+        for (const auto& one : surveyed_backends()) {
             if (!one.works) all.push_back({"penstock/" + one.name, group::penstock, one.why_not});
         }
         return all;

@@ -1,6 +1,7 @@
 #include <penstock/penstock.hpp>
 
 #include "contenders/accept/stage.hpp"
+#include "machine/backends.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -41,7 +42,7 @@ std::vector<accept_server> penstock_accept_servers() {
     constexpr std::pair<listening, const char*> ways[] = {
         {listening::shared, " shared"}, {listening::exclusive, " exclusive"}, {listening::reuse_port, " reuseport"}};
     std::vector<accept_server> all;
-    for (const auto& one : penstock::survey_backends()) {
+    for (const auto& one : surveyed_backends()) {
         if (one.name != "epoll" && one.name != "io_uring") continue;
         for (const auto& [how, suffix] : ways) {
             if (how == listening::exclusive && one.name != "epoll") continue;  // a flag of epoll

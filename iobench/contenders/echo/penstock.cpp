@@ -2,6 +2,7 @@
 
 #include "bare/mechanisms.hpp"
 #include "contenders/echo/echo_servers.hpp"
+#include "machine/backends.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -50,7 +51,7 @@ void on_penstock_loop(std::function<void(penstock::loop&)> made) { loop_made = s
 
 std::vector<echo_server> penstock_echo_servers() {
     std::vector<echo_server> all;
-    for (const auto& one : penstock::survey_backends()) {
+    for (const auto& one : surveyed_backends()) {
         if (one.name == "null" || one.capabilities.own_world) continue;  // no sockets of this machine
         all.push_back({{"penstock/" + one.name, group::penstock, one.works ? "" : one.why_not},
                        [name = one.name](int listener) { serve_on(name, listener); }});

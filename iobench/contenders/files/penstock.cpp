@@ -1,6 +1,7 @@
 #include <penstock/penstock.hpp>
 
 #include "contenders/files/file_contenders.hpp"
+#include "machine/backends.hpp"
 
 #include <algorithm>
 #include <string>
@@ -64,7 +65,7 @@ void carry_out_on(const std::string& backend, file_work& work) {
 
 /// Why the mechanism does not run here.
 std::string missing(const std::string& backend) {
-    for (const auto& one : penstock::survey_backends()) {
+    for (const auto& one : surveyed_backends()) {
         if (one.name == backend) return one.works ? "" : one.why_not;
     }
     return "penstock was built without it";

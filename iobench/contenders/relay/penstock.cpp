@@ -1,6 +1,7 @@
 #include <penstock/penstock.hpp>
 
 #include "contenders/relay/relays.hpp"
+#include "machine/backends.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -53,7 +54,7 @@ void relay_on(const std::string& backend, bool splice, int listener, const socka
 
 std::vector<relay> penstock_relays() {
     std::vector<relay> all;
-    for (const auto& one : penstock::survey_backends()) {
+    for (const auto& one : surveyed_backends()) {
         if (one.name != "epoll" && one.name != "io_uring") continue;
         for (const bool splice : {false, true}) {
             all.push_back({{"penstock/" + one.name + (splice ? " transfer" : " copy"), group::penstock,
