@@ -24,6 +24,15 @@ bool write(const std::string& path, const std::string& text) {
     return false;
 }
 
+int write_chart(const results& all, const std::string& workload, const std::string& path) {
+    const std::string picture = svg_chart(all, workload);
+    if (!picture.empty()) return write(path, picture) ? 0 : 2;
+    std::string known;
+    for (const description& about : all.workloads) known += (known.empty() ? "" : ", ") + about.name;
+    std::fprintf(stderr, "iobench: no chart of %s in these results; they have: %s\n", workload.c_str(), known.c_str());
+    return 2;
+}
+
 }  // namespace
 
 report_command::report_command(CLI::App& program)
@@ -31,6 +40,10 @@ report_command::report_command(CLI::App& program)
     command_->add_option("file", input_, "what `run --json` wrote")->required();
     command_->add_option("--html", html_, "write one self-contained page to this file (-: standard output)");
     command_->add_option("--markdown", markdown_, "write tables to this file (-: standard output)");
+    auto* const chart = command_->add_option("--chart", chart_, "the workload that --svg shows");
+    command_->add_option("--svg", svg_, "write the main chart of a workload to this file (-: standard output)")
+        ->needs(chart);
+    chart->needs("--svg");
 }
 
 int report_command::run() const {
@@ -39,10 +52,10 @@ int report_command::run() const {
         std::fprintf(stderr, "iobench: %s\n", all.error().c_str());
         return 2;
     }
-    if (html_.empty() && markdown_.empty()) std::fputs(terminal_tables(*all).c_str(), stdout);
+    if (html_.empty() && markdown_.empty() && svg_.empty()) std::fputs(terminal_tables(*all).c_str(), stdout);
     if (!html_.empty() && !write(html_, html_report(*all))) return 2;
     if (!markdown_.empty() && !write(markdown_, markdown_report(*all))) return 2;
-    return 0;
+    return svg_.empty() ? 0 : write_chart(*all, chart_, svg_);
 }
 
 }  // namespace iobench

@@ -22,6 +22,8 @@ class report_command {
     std::string input_;
     std::string html_;
     std::string markdown_;
+    std::string chart_;
+    std::string svg_;
 };
 
 }  // namespace iobench

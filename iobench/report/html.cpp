@@ -4,6 +4,7 @@
 #include "report/environment_text.hpp"
 #include "report/html_parts.hpp"
 #include "report/html_text.hpp"
+#include "report/palette.hpp"
 #include "report/quantity.hpp"
 
 namespace iobench {
@@ -17,7 +18,8 @@ std::string head(const results& all) {
     // An icon of its own, or the browser asks the server for one.
     out += "<link rel=\"icon\" href=\"data:,\">\n";
     out += "<title>iobench: " + escaped(machine_line(all.environment)) + "</title>\n";
-    return out + "<style>\n" + std::string(assets::style) + "</style>\n</head>\n";
+    return out + "<style>\n" + palette_css() + std::string(assets::chart_style) + std::string(assets::style) +
+           "</style>\n</head>\n";
 }
 
 std::string run_line(const results& all) {

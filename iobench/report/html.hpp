@@ -11,4 +11,8 @@ namespace iobench {
 /// JSON. It follows the reader's choice of light or dark, and fits a phone.
 std::string html_report(const results&);
 
+/// The main chart of a workload as an SVG file of its own, for a README: it works on light and dark pages. Empty if the
+/// results have no such workload, or nothing that could be drawn.
+std::string svg_chart(const results&, const std::string& workload);
+
 }  // namespace iobench

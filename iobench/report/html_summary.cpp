@@ -1,4 +1,5 @@
 #include "report/headline.hpp"
+#include "report/html_charts.hpp"
 #include "report/html_parts.hpp"
 #include "report/html_text.hpp"
 
@@ -26,6 +27,7 @@ std::string row(const headline& line) {
                       "</a><span class=\"where\">" + escaped(line.here.where()) + "</span></div>\n";
     out += "<div class=\"best\">" + name_tag(line.here.leader) + "<span class=\"value\">" + escaped(line.value) +
            "</span><span class=\"by\">" + escaped(line.of->by().title) + "</span></div>\n<div class=\"others\">";
+    out += draw_strip(strip_of(*line.of, line.here), "How far behind the best the others are");
     if (const auto tied = tied_with(line); !tied.empty()) out += "<p>tied: " + names(tied) + "</p>";
     if (!line.of_penstock.empty()) out += "<p>best of penstock: " + escaped(line.of_penstock) + "</p>";
     if (!line.behind.empty()) out += "<p>" + escaped(line.behind) + "</p>";

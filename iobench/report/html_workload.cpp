@@ -1,3 +1,4 @@
+#include "report/html_charts.hpp"
 #include "report/html_parts.hpp"
 #include "report/html_text.hpp"
 
@@ -16,6 +17,7 @@ std::string workload_part(const ranked_workload& work) {
     const std::string id = anchor(work.about->name);
     std::string out = "<section id=\"" + id + "\" class=\"workload\">\n" + heading(2, id, work.about->title);
     out += "<p class=\"says\">" + escaped(work.about->says) + "</p>\n";
+    out += charts_part(work);
     if (work.points.size() > 1) out += sweep_table(work);
     const bool folded = work.points.size() > 1;
     for (const ranked_point& here : work.points) {

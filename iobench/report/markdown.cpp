@@ -24,6 +24,15 @@ std::string literal(std::string_view text) {
     return out;
 }
 
+/// As code, in which nothing is escaped: only the mark at its end must not be in it.
+std::string as_code(std::string text) {
+    for (char& c : text) {
+        if (c == '`') c = '\'';
+        if (c == '\n' || c == '\r') c = ' ';
+    }
+    return "`" + text + "`";
+}
+
 std::string joined(const std::vector<std::string>& names) {
     std::string out;
     for (const std::string& name : names) out += (out.empty() ? "" : ", ") + literal(name);
@@ -121,7 +130,7 @@ std::string markdown_report(const results& all) {
     if (!all.complete) out += "> The run was interrupted: this is what it had measured until then.\n\n";
     for (const std::string& line : warnings(all.environment)) out += "> ⚠ " + literal(line) + "\n>\n";
     out += "\n";
-    if (!all.command.empty()) out += "`" + all.command + "`, " + quantity(all.seconds, "s") + "\n\n";
+    if (!all.command.empty()) out += as_code(all.command) + ", " + quantity(all.seconds, "s") + "\n\n";
     out += summary(ranked);
     out +=
         "\n*Best*: the best median of the workload's first measure. *Tied*: the 95 % interval of the ratio to the "
