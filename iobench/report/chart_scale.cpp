@@ -19,7 +19,7 @@ std::string tick_label(double value) {
     } else if (std::abs(value) >= 1e4) {
         std::snprintf(text, sizeof text, "%gk", value / 1e3);
     } else {
-        std::snprintf(text, sizeof text, "%g", value);
+        std::snprintf(text, sizeof text, "%g", value + 0.0);  // no minus before a zero
     }
     return text;
 }

@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -25,16 +26,21 @@ def iobench(*words):
 
 
 def listed():
-    """The contenders of each workload, as `iobench list` has them."""
+    """The contenders of each workload, as `iobench list` has them: a mark, a name, and the workloads, perhaps on several
+    lines."""
     found = {}
+    contender = None
     for line in iobench("list").splitlines():
-        words = line.split()
-        if not words:
-            continue
-        if not line.startswith(" "):
-            contenders = found.setdefault(words[0], set())
+        if begun := re.match(r"  [✓✗] (\S+(?: \S+)*)  +(.*)", line):
+            contender, names = begun.groups()
+        elif contender and line.startswith(" " * 20):
+            names = line
         else:
-            contenders.add(words[0])
+            contender = None
+            continue
+        for name in re.findall(r"[\w-]+", names):
+            found.setdefault(name, set()).add(contender)
+    check(found, "iobench list has no contenders")
     return found
 
 
