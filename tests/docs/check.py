@@ -26,7 +26,7 @@ from typing import Iterator
 ROOT = Path(os.environ["PENSTOCK_SOURCE"])
 BUILD = Path(os.environ["PENSTOCK_BUILD"])
 
-SOURCE_FOLDERS = ["include", "src", "tests", "tools", "bench", "cmake", "examples", "tinygate"]
+SOURCE_FOLDERS = ["include", "src", "tests", "tools", "bench", "cmake", "examples", "tinygate", "iobench"]
 SOURCE_SUFFIXES = {".cpp", ".hpp", ".py", ".sh", ".txt", ".cmake", ".in", ""}
 FILE_SUFFIXES = (".cpp", ".hpp", ".py", ".sh", ".md", ".txt", ".cmake", ".json")
 # What is named but lives in the standard library, the kernel or Asio.
