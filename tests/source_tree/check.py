@@ -251,7 +251,23 @@ def rule_forgotten_coroutines(root: Path) -> Iterator[Violation]:
             yield Violation("forgotten-coroutine", file, line, what)
 
 
+def rule_one_class_one_name(root: Path) -> Iterator[Violation]:
+    """All of src/ is one namespace: of two classes of one name the linker would take the functions of either."""
+    defined: dict[str, str] = {}
+    for file, text in cpp_files(root, "src", "include"):
+        if not file.endswith(".hpp"):
+            continue
+        space = re.search(r"^namespace ([\w:]+)", text, re.MULTILINE)
+        for found in re.finditer(r"^(?:class|struct) (\w+)(?: final)?(?: :[^;{]*)? \{", text, re.MULTILINE):
+            name = f"{space[1] if space else ''}::{found[1]}"
+            if name in defined:
+                line = text.count("\n", 0, found.start()) + 1
+                yield Violation("one-name", file, line, f"{found[1]} is the name of a class of {defined[name]}, too")
+            defined[name] = file
+
+
 TEXT_RULES = [
+    rule_one_class_one_name,
     rule_include_direction,
     rule_mechanism_headers,
     rule_backend_names,

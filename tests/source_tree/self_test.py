@@ -60,6 +60,7 @@ PLANTED = [
     ("forgotten-coroutine", "src/net/bad.cpp", "task<int> c::f(int n) { while (n > co_await g(n)) h(n); co_return n; }\n"),
     ("forgotten-coroutine", "src/net/bad.cpp", "auto f = [](int n) -> task<> { if (co_await g(n)) h(n); };\n"),
     ("file-length", "src/base/bad.cpp", "\n" * 601),
+    ("one-name", "src/net/bad.hpp", "namespace a {\nclass c : d {\n};\nclass c final {\n};\n}\n"),
 ]
 
 

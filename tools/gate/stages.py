@@ -76,6 +76,7 @@ def conformance(console: Console, tally: Tally, presets: list[str], full: bool) 
     if len(chosen) < len(every):
         tally.leave_out(f"{len(every) - len(chosen)} of {len(every)} rows backend x preset x fault: pairs suffice")
         tally.leave_out("of the rows with a fault: " + ", ".join(matrix.WITHOUT_FAULTS))
+        tally.leave_out("rows with tsan but of " + ", ".join(matrix.THREADED))
     for reason, count in Counter(matrix.EXCLUDED.values()).items():
         tally.leave_out(f"{count} rows: {reason}")
     limit = 60 * MINUTE if full else 10 * MINUTE

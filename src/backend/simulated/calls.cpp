@@ -191,7 +191,7 @@ std::int32_t simulated_backend::pipe(pipe_op& op) {
 
 std::int32_t simulated_backend::signals(const signals_op& op) {
     if (const std::int32_t r = world_->refuses_another(); r < 0) return r;
-    return world_->open(std::make_shared<signal_watch>(*world_, op.mask));
+    return world_->open(std::make_shared<signal_inbox>(*world_, op.mask));
 }
 
 }  // namespace penstock::detail

@@ -7,7 +7,7 @@
 #include "backend/simulated/fault.hpp"
 #include "backend/simulated/handle_table.hpp"
 #include "backend/simulated/network.hpp"
-#include "backend/simulated/signal_watch.hpp"
+#include "backend/simulated/signal_inbox.hpp"
 #include "backend/simulated/trace.hpp"
 #include <penstock/simulation_options.hpp>
 

@@ -93,7 +93,7 @@ TEST_F(threads_test, a_reset_is_reported_although_the_peek_has_consumed_it) {
 }
 
 TEST_F(threads_test, a_send_larger_than_every_buffer_goes_out_whole) {
-    const socket_pair pair;
+    const unix_pair pair;
     const std::string first(700'000, 'a');
     const std::string second(500'001, 'b');
     const std::array<io_slice, 2> slices{io_slice(first), io_slice(second)};
@@ -110,13 +110,13 @@ TEST_F(threads_test, a_send_larger_than_every_buffer_goes_out_whole) {
 }
 
 TEST_F(threads_test, a_send_to_a_closed_peer_is_an_error_and_no_signal) {
-    socket_pair pair;
+    unix_pair pair;
     pair.far = unique_fd();
     EXPECT_EQ(send(of(pair.near), "x"), -EPIPE);
 }
 
 TEST_F(threads_test, an_adopted_non_blocking_socket_is_waited_for_in_both_directions) {
-    const socket_pair pair(SOCK_NONBLOCK);
+    const unix_pair pair(SOCK_NONBLOCK);
     receive_op receive_here(of(pair.near));
     ASSERT_EQ(submit(receive_here), submitted::queued);
     let_block();
@@ -258,7 +258,7 @@ TEST_F(threads_file_test, more_files_than_their_threads_queue_and_all_end) {
 }
 
 TEST_F(threads_test, splice_waits_for_either_side) {
-    const socket_pair pair;
+    const unix_pair pair;
     pipe_op pipe;
     ASSERT_EQ(perform(pipe), 0);
     const unique_fd read_end(pipe.read_end.id);
@@ -275,7 +275,7 @@ TEST_F(threads_test, splice_waits_for_either_side) {
 }
 
 TEST_F(threads_test, a_splice_that_waits_for_the_other_side_does_not_fail) {
-    const socket_pair pair;
+    const unix_pair pair;
     pipe_op pipe;
     ASSERT_EQ(perform(pipe), 0);
     const unique_fd read_end(pipe.read_end.id);
@@ -296,16 +296,16 @@ TEST_F(threads_test, a_splice_that_waits_for_the_other_side_does_not_fail) {
 
 TEST_F(threads_test, idle_receives_own_no_buffer_and_an_empty_pool_parks_them) {
     std::vector<lease> all;
-    const std::array<socket_pair, 3> pairs;
+    const std::array<unix_pair, 3> pairs;
     std::vector<std::unique_ptr<receive_op>> receives;
-    for (const socket_pair& pair : pairs) {
+    for (const unix_pair& pair : pairs) {
         receives.push_back(std::make_unique<receive_op>(of(pair.near)));
         ASSERT_EQ(submit(*receives.back()), submitted::queued);
     }
     let_block();
     EXPECT_EQ(pool.available(), pool.count());
     while (pool.available() > 0) all.push_back(pool.lend());
-    for (const socket_pair& pair : pairs) put(pair.far, "hello");
+    for (const unix_pair& pair : pairs) put(pair.far, "hello");
     const time_point limit = clock::now() + 10s;
     while (target->statistics().parked < 3 && clock::now() < limit) turn(10ms);
     for (const auto& receive : receives) EXPECT_FALSE(receive->final);
@@ -325,7 +325,7 @@ TEST_F(threads_test, idle_receives_own_no_buffer_and_an_empty_pool_parks_them) {
 TEST_F(threads_test, a_read_without_a_buffer_starts_when_there_is_one) {
     std::vector<lease> all;
     while (pool.available() > 0) all.push_back(pool.lend());
-    const socket_pair pair;
+    const unix_pair pair;
     put(pair.far, "text");
     read_op read(of(pair.near));
     ASSERT_EQ(submit(read), submitted::queued);

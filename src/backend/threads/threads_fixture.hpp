@@ -43,8 +43,8 @@ class threads_test : public driven_backend {
 inline handle of(const unique_fd& fd) { return {fd.get()}; }
 
 /// Two connected Unix sockets; `flags` may hold SOCK_NONBLOCK.
-struct socket_pair {
-    explicit socket_pair(int flags = 0) {
+struct unix_pair {
+    explicit unix_pair(int flags = 0) {
         int ends[2] = {-1, -1};
         EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0, ends), 0);
         near = unique_fd(ends[0]);

@@ -42,7 +42,7 @@ TEST_F(threads_test, a_wake_up_ends_a_wait_without_limit) {
 }
 
 TEST_F(threads_test, a_completion_ends_a_wait_without_limit) {
-    const socket_pair pair;
+    const unix_pair pair;
     receive_op receive_here(of(pair.near));
     for (int i = 0; i < 200; ++i) {
         ASSERT_EQ(submit(receive_here), submitted::queued);
@@ -61,7 +61,7 @@ TEST_F(threads_test, waits_beyond_their_share_are_refused_and_sends_still_work) 
     create();
     const std::uint32_t most = target->capabilities().most_waiting;
     EXPECT_EQ(most, 6U);
-    const socket_pair pair;
+    const unix_pair pair;
     std::vector<std::unique_ptr<receive_op>> receives;
     for (std::uint32_t i = 0; i < most; ++i) {
         receives.push_back(std::make_unique<receive_op>(of(pair.near)));
@@ -83,8 +83,8 @@ TEST_F(threads_test, waits_beyond_their_share_are_refused_and_sends_still_work) 
 TEST_F(threads_test, sends_beyond_their_share_fail_only_if_they_would_block) {
     options.max_threads = 8;  // one thread for sends
     create();
-    const socket_pair full;
-    const socket_pair free;
+    const unix_pair full;
+    const unix_pair free;
     const std::string much(4'000'000, 'e');
     const io_slice slice(much);
     send_op blocked(of(full.near), &slice, 1);
@@ -101,7 +101,7 @@ TEST_F(threads_test, sends_beyond_their_share_fail_only_if_they_would_block) {
 
 TEST_F(threads_test, every_wait_can_be_cancelled_while_it_is_blocked) {
     const tcp_listener listener;
-    const socket_pair pair;
+    const unix_pair pair;
     pipe_op pipe;
     ASSERT_EQ(perform(pipe), 0);
     const unique_fd read_end(pipe.read_end.id);
@@ -113,7 +113,7 @@ TEST_F(threads_test, every_wait_can_be_cancelled_while_it_is_blocked) {
     send_op send_there(of(pair.far), &slice, 1);
     read_op read(pipe.read_end);
     write_op write(pipe.write_end, &slice, 1);
-    const socket_pair idle;
+    const unix_pair idle;
     receive_op idle_receive(of(idle.near));
     for (operation* const op : {static_cast<operation*>(&accept), static_cast<operation*>(&idle_receive),
                                 static_cast<operation*>(&send_there), static_cast<operation*>(&read)}) {
@@ -168,7 +168,7 @@ TEST_F(threads_test, an_open_of_a_fifo_without_a_writer_can_be_cancelled) {
 }
 
 TEST_F(threads_test, what_came_before_the_cancel_is_not_lost) {
-    const socket_pair pair;
+    const unix_pair pair;
     receive_op receive_here(of(pair.near));
     ASSERT_EQ(submit(receive_here), submitted::queued);
     put(pair.far, "first");
@@ -184,7 +184,7 @@ TEST_F(threads_test, what_came_before_the_cancel_is_not_lost) {
 
 // The cancel is aimed at every moment between submitting and blocking, where the signal can be lost.
 TEST_F(threads_test, a_cancel_at_any_moment_ends_the_operation_and_loses_no_byte) {
-    const socket_pair pair;
+    const unix_pair pair;
     receive_op receive_here(of(pair.near));
     int cancelled = 0;
     for (int i = 0; i < 3000; ++i) {
@@ -213,8 +213,8 @@ TEST_F(threads_test, a_storm_of_cancels_needs_no_signal_queue_and_hits_no_neighb
     ASSERT_EQ(::setrlimit(RLIMIT_SIGPENDING, &none), 0);
     options.max_threads = 128;
     create();
-    const socket_pair silent;
-    const socket_pair busy;
+    const unix_pair silent;
+    const unix_pair busy;
     receive_op neighbour(of(busy.near));
     std::vector<std::unique_ptr<receive_op>> receives;
     receives.reserve(90);
@@ -257,7 +257,7 @@ TEST_F(threads_test, files_that_no_thread_has_begun_are_withdrawn) {
 }
 
 TEST_F(threads_test, a_signal_astray_ends_nothing) {
-    const socket_pair pair;
+    const unix_pair pair;
     receive_op receive_here(of(pair.near));
     ASSERT_EQ(submit(receive_here), submitted::queued);
     let_block();
@@ -279,7 +279,7 @@ TEST_F(threads_test, a_signal_astray_ends_nothing) {
 
 // A signal that does nothing stands for one that came too early: only its repetition can end the operation.
 TEST_F(threads_test, a_lost_signal_is_repeated_without_spinning) {
-    const socket_pair pair;
+    const unix_pair pair;
     receive_op receive_here(of(pair.near));
     ASSERT_EQ(submit(receive_here), submitted::queued);
     let_block();

@@ -7,7 +7,7 @@
 
 namespace penstock::detail {
 
-class signal_watch;
+class signal_inbox;
 
 /// Pending for the whole program, one of each number; any one of its watchers takes it.
 class signal_box {
@@ -16,20 +16,20 @@ class signal_box {
     bool any_of(std::uint64_t mask) const noexcept { return (pending_ & mask) != 0; }
     /// The lowest of them; there must be one.
     int take(std::uint64_t mask) noexcept;
-    void add(signal_watch& watcher) { watchers_.push_back(&watcher); }
-    void remove(const signal_watch& watcher) noexcept { std::erase(watchers_, &watcher); }
+    void add(signal_inbox& watcher) { watchers_.push_back(&watcher); }
+    void remove(const signal_inbox& watcher) noexcept { std::erase(watchers_, &watcher); }
 
   private:
     std::uint64_t pending_ = 0;  // bit n-1 stands for signal n
-    std::vector<signal_watch*> watchers_;
+    std::vector<signal_inbox*> watchers_;
 };
 
-class signal_watch final : public resource {
+class signal_inbox final : public resource {
   public:
-    signal_watch(simulated_world& in, std::uint64_t mask);
-    ~signal_watch() override;
-    signal_watch(const signal_watch&) = delete;
-    signal_watch& operator=(const signal_watch&) = delete;
+    signal_inbox(simulated_world& in, std::uint64_t mask);
+    ~signal_inbox() override;
+    signal_inbox(const signal_inbox&) = delete;
+    signal_inbox& operator=(const signal_inbox&) = delete;
 
     std::uint64_t mask() const noexcept { return mask_; }
     bool readable() const noexcept override;

@@ -1,4 +1,4 @@
-#include "backend/simulated/signal_watch.hpp"
+#include "backend/simulated/signal_inbox.hpp"
 
 #include "backend/simulated/world.hpp"
 
@@ -14,7 +14,7 @@ void signal_box::raise(int number) noexcept {
     if (number < 1 || number > 64) return;
     const std::uint64_t bit = std::uint64_t{1} << (number - 1);
     pending_ |= bit;
-    for (signal_watch* const watcher : watchers_) {
+    for (signal_inbox* const watcher : watchers_) {
         if ((watcher->mask() & bit) != 0) watcher->tell(side::read);
     }
 }
@@ -25,15 +25,15 @@ int signal_box::take(std::uint64_t mask) noexcept {
     return number;
 }
 
-signal_watch::signal_watch(simulated_world& in, std::uint64_t mask) : resource(in), mask_(mask) {
+signal_inbox::signal_inbox(simulated_world& in, std::uint64_t mask) : resource(in), mask_(mask) {
     in.signals().add(*this);
 }
 
-signal_watch::~signal_watch() { world().signals().remove(*this); }
+signal_inbox::~signal_inbox() { world().signals().remove(*this); }
 
-bool signal_watch::readable() const noexcept { return world().signals().any_of(mask_); }
+bool signal_inbox::readable() const noexcept { return world().signals().any_of(mask_); }
 
-std::int32_t signal_watch::read(std::span<std::byte> into) noexcept {
+std::int32_t signal_inbox::read(std::span<std::byte> into) noexcept {
     if (into.size() < sizeof(::signalfd_siginfo)) return -EINVAL;
     if (!readable()) return -EAGAIN;
     ::signalfd_siginfo raw{};
