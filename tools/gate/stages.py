@@ -129,11 +129,11 @@ def left_out(console: Console, tally: Tally, label: str, why: str) -> None:
 
 
 FUZZ_PRESET = "asan"  # where the fuzzers are built: they belong to clang and are of little use without a sanitizer
-# What the gate builds of presets whose unit tests it leaves to ./test --full: asan has them and sees more; the threads
-# that unit tests seldom have are in conformance and integration.
+# What the gate builds of presets whose unit tests it leaves to ./test --full: asan has them and sees more. What threads
+# do to each other is seen in conformance.
 WITHOUT_UNIT = {
     "release": ["conformance", "integration", "simulation", "iobench_tests"],
-    "tsan": ["conformance", "integration"],
+    "tsan": ["conformance"],
 }
 ONLY_IN = {"fuzz": [FUZZ_PRESET], "simulation": ["release", "asan"]}  # labels that have no use for every preset
 
