@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from benchlib import await_cost, chart, echo, forwarder, idle, proxy, wrk
+from benchlib import await_cost, chart, echo, forwarder, idle, ladder, proxy, wrk
 from benchlib.processes import BenchError, end_all
 from benchlib.report import Report
 
@@ -65,6 +65,20 @@ def parse():
     per_form.add_argument("--connections", type=number_list, default=[32], metavar="N,M", help="n to n (default 32)")
     per_form.add_argument("--rounds", type=positive(int), metavar="N", help="pairs")
     per_form.add_argument("--seconds", type=positive(float), metavar="S", help="of load per side of a pair")
+
+    per_feature = kinds.add_parser(
+        "ladder", parents=[common], help=ladder.ABOUT.replace("%", "%%"), description=ladder.METHOD
+    )
+    per_feature.add_argument(
+        "--what", dest="parts", type=ladder_list, default=["echo", "reads"], metavar="A,B", help="of echo, reads"
+    )
+    per_feature.add_argument("--connections", type=number_list, metavar="N,M", help="of echo (default 1,32,256)")
+    per_feature.add_argument("--depths", type=number_list, metavar="N,M", help="reads under way (default 1,32,128)")
+    per_feature.add_argument("--rounds", type=positive(int), metavar="N", help="trials of each rung (default 9)")
+    per_feature.add_argument("--seconds", type=positive(float), metavar="S", help="of each trial (default 0.3)")
+    per_feature.add_argument(
+        "--directory", type=Path, default=Path("/var/tmp"), metavar="DIR", help="on the drive to read from (default /var/tmp)"
+    )
 
     per_request = kinds.add_parser(
         "proxy", parents=[common], help=proxy.ABOUT.replace("%", "%%"), description=proxy.METHOD,
@@ -139,6 +153,25 @@ def run_forwarder(options):
     return report
 
 
+def run_ladder(options):
+    quick = options.quick
+    plan = ladder.Plan(
+        what=options.parts,
+        connections=options.connections or ([32] if quick else [1, 32, 256]),
+        depths=options.depths or ([32] if quick else [1, 32, 128]),
+        rounds=options.rounds or (1 if quick else 9),
+        seconds=options.seconds or (0.05 if quick else 0.3),
+        directory=options.directory,
+        mebibytes=16 if quick else 256,
+    )
+    programs = ladder.Programs.under(options.bin)
+    require(programs.echo, programs.reads, programs.load)
+    ladder.check(plan)
+    report = Report(ROOT, ladder.ABOUT)
+    ladder.measure(plan, programs, report)
+    return report
+
+
 def run_proxy(options):
     programs = ("tinygate", "bench/bare_pump", "bench/http_load", "bench/upload_origin")
     require(*(options.bin / program for program in programs))
@@ -176,7 +209,10 @@ def run_chart(options):
     print(options.out)
 
 
-RUN = {"echo": run_echo, "idle": run_idle, "await": run_await, "forwarder": run_forwarder, "proxy": run_proxy, "chart": run_chart}
+RUN = {
+    "echo": run_echo, "idle": run_idle, "await": run_await, "forwarder": run_forwarder, "ladder": run_ladder, "proxy": run_proxy,
+    "chart": run_chart,
+}  # fmt: skip
 
 
 def require(*programs):
@@ -206,6 +242,14 @@ def form_list(text):
     for name in names:
         if name not in forwarder.FORMS:
             raise argparse.ArgumentTypeError(f"unknown form '{name}' (there are {', '.join(forwarder.FORMS)})")
+    return names
+
+
+def ladder_list(text):
+    names = text.split(",")
+    for name in names:
+        if name not in ("echo", "reads"):
+            raise argparse.ArgumentTypeError(f"unknown part '{name}' (there are echo, reads)")
     return names
 
 

@@ -22,6 +22,13 @@ class BenchError(Exception):
     """Something that makes a measurement impossible, told in one line."""
 
 
+class LeftOut(BenchError):
+    """What a program says that ends with status 77: what it was to measure is not to be had on this machine."""
+
+
+LEFT_OUT = 77
+
+
 def pin(core):
     """Returns what a child calls before it runs the program; None: on any core, with no priority."""
 
@@ -129,6 +136,9 @@ class Process:
         if not self.alive():
             raise BenchError(f"{' '.join(self.command)}: {self._last_words()}")
 
+    def signal(self, number):
+        self._child.send_signal(number)
+
     def tell(self, line):
         self._child.stdin.write(f"{line}\n".encode())
         self._child.stdin.flush()
@@ -141,7 +151,10 @@ class Process:
                 raise BenchError(f"{' '.join(self.command)}: said nothing for {patience:.0f} s")
             received = os.read(output, 65536)
             if not received:
-                raise BenchError(f"{' '.join(self.command)}: {self._last_words()}")
+                said = self._last_words()
+                if self._child.returncode == LEFT_OUT:
+                    raise LeftOut(said)
+                raise BenchError(f"{' '.join(self.command)}: {said}")
             self._buffered += received
         line, self._buffered = self._buffered.split(b"\n", 1)
         return line.decode()
