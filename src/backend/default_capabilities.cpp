@@ -1,35 +1,18 @@
 #include "backend/default_capabilities.hpp"
 
+#include "op/call.hpp"
+
 namespace penstock::detail {
 namespace {
 
 capability readiness_capability(op_kind kind) noexcept {
-    switch (kind) {
-        case op_kind::accept:
-        case op_kind::connect:
-        case op_kind::receive:
-        case op_kind::send:
-        case op_kind::read:
-        case op_kind::write:
-        case op_kind::splice: return {support::emulated, cancellation::prompt, "waits for readiness, then calls"};
-        case op_kind::open:
-        case op_kind::read_at:
-        case op_kind::write_at:
-        case op_kind::sync:
-        case op_kind::status:
+    switch (usually_waits_on(kind)) {
+        case wait_side::read:
+        case wait_side::write: return {support::emulated, cancellation::prompt, "waits for readiness, then calls"};
+        case wait_side::file:
             return {support::offloaded, cancellation::at_completion,
                     "files are always \"ready\"; a pool waits for them"};
-        case op_kind::nop:
-        case op_kind::socket:
-        case op_kind::bind:
-        case op_kind::listen:
-        case op_kind::shutdown:
-        case op_kind::name:
-        case op_kind::option:
-        case op_kind::close:
-        case op_kind::adopt:
-        case op_kind::pipe:
-        case op_kind::signals: return {support::native, cancellation::prompt, ""};
+        case wait_side::none: return {support::native, cancellation::prompt, ""};
     }
     return {};
 }

@@ -1,4 +1,5 @@
-// The plain system call of every kind of operation, written once. Backends decide when and on which thread to make it.
+// The plain system call of every kind of operation, written once, in the file of its family. Backends decide when and
+// on which thread to make it.
 #pragma once
 
 #include <penstock/operation.hpp>
@@ -9,17 +10,13 @@
 
 namespace penstock::detail {
 
-/// Whether the caller can afford to sleep in the kernel.
-enum class call_mode : std::uint8_t {
-    no_wait,   ///< the loop's thread: what would block answers -EAGAIN; no signal ends the call
-    blocking,  ///< a thread of a pool: sleeps; answers -EINTR when a signal ends the call
-};
-
-/// Where an operation can wait, which is all that a readiness backend needs to know of it.
-enum class wait_side : std::uint8_t { none, read, write, file };
-
-/// `none`: never blocks. `read`, `write`: waits until wait_handle(op) is readable, writable. `file`: sleeps on a disk.
+/// Where it waits: until wait_handle(op) is readable or writable, on a disk, or nowhere.
 wait_side waits_on(const operation& op) noexcept;
+
+/// The same of a kind, whatever an operation of it has in particular.
+inline wait_side usually_waits_on(op_kind kind) noexcept {
+    return with_type_of(kind, []<class Op>() { return Op::about.waits; });
+}
 
 /// The handle whose readiness the operation waits for; invalid for kinds that wait for none.
 handle wait_handle(const operation& op) noexcept;

@@ -1,5 +1,6 @@
 // Descriptors of any sort: closing, taking in, pipes, signals.
-#include "op/families.hpp"
+#include "op/call.hpp"
+#include "op/outcome.hpp"
 
 #include <fcntl.h>
 #include <sys/signalfd.h>
@@ -22,32 +23,32 @@ std::int32_t prepare_to_accept(int fd) noexcept {
 
 }  // namespace
 
-std::int32_t call_close(const close_op& op) noexcept {
-    if (op.forget_only) return 0;
-    const std::int32_t r = outcome(::close(op.target.id));
+std::int32_t close_op::call(call_mode) noexcept {
+    if (forget_only) return 0;
+    const std::int32_t r = outcome(::close(target.id));
     return r == -EINTR ? 0 : r;  // Linux has freed the descriptor by then; closing again would hit a stranger's
 }
 
-std::int32_t call_adopt(const adopt_op& op) noexcept {
-    std::int32_t r = outcome(::fcntl(op.descriptor, F_GETFD));
-    if (r >= 0 && op.listening) r = prepare_to_accept(op.descriptor);
-    return r < 0 ? r : op.descriptor;
+std::int32_t adopt_op::call(call_mode) noexcept {
+    std::int32_t r = outcome(::fcntl(descriptor, F_GETFD));
+    if (r >= 0 && listening) r = prepare_to_accept(descriptor);
+    return r < 0 ? r : descriptor;
 }
 
-std::int32_t call_pipe(pipe_op& op) noexcept {
+std::int32_t pipe_op::call(call_mode) noexcept {
     int ends[2];
     const std::int32_t r = outcome(::pipe2(ends, O_CLOEXEC | O_NONBLOCK));
     if (r < 0) return r;
-    op.read_end = {ends[0]};
-    op.write_end = {ends[1]};
+    read_end = {ends[0]};
+    write_end = {ends[1]};
     return 0;
 }
 
-std::int32_t call_signals(const signals_op& op) noexcept {
+std::int32_t signals_op::call(call_mode) noexcept {
     ::sigset_t set;
     ::sigemptyset(&set);
     for (int number = 1; number <= 64; ++number) {
-        if ((op.mask >> (number - 1) & 1) != 0) ::sigaddset(&set, number);
+        if ((mask >> (number - 1) & 1) != 0) ::sigaddset(&set, number);
     }
     return outcome(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }

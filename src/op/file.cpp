@@ -1,5 +1,6 @@
 // Files by name and by offset.
-#include "op/families.hpp"
+#include "op/call.hpp"
+#include "op/outcome.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -20,27 +21,27 @@ int open_flags(const open_request& request) noexcept {
     return flags;
 }
 
-std::int32_t call_open(const open_op& op) noexcept {
-    return outcome(::openat(AT_FDCWD, op.path, open_flags(op.request), op.request.mode));
+std::int32_t open_op::call(call_mode) noexcept {
+    return outcome(::openat(AT_FDCWD, path, open_flags(request), request.mode));
 }
 
-std::int32_t call_read_at(const read_at_op& op) noexcept {
-    const auto count = static_cast<int>(at_most_iov_max(op.count));
-    return outcome(::preadv(op.target.id, as_iovec(op.slices), count, static_cast<::off_t>(op.offset)));
+std::int32_t read_at_op::call(call_mode) noexcept {
+    const auto most = static_cast<int>(at_most_iov_max(count));
+    return outcome(::preadv(target.id, as_iovec(slices), most, static_cast<::off_t>(offset)));
 }
 
-std::int32_t call_write_at(const write_at_op& op) noexcept {
-    const auto count = static_cast<int>(at_most_iov_max(op.count));
-    return outcome(::pwritev(op.target.id, as_iovec(op.slices), count, static_cast<::off_t>(op.offset)));
+std::int32_t write_at_op::call(call_mode) noexcept {
+    const auto most = static_cast<int>(at_most_iov_max(count));
+    return outcome(::pwritev(target.id, as_iovec(slices), most, static_cast<::off_t>(offset)));
 }
 
-std::int32_t call_sync(const sync_op& op) noexcept {
-    return outcome(op.data_only ? ::fdatasync(op.target.id) : ::fsync(op.target.id));
+std::int32_t sync_op::call(call_mode) noexcept {
+    return outcome(data_only ? ::fdatasync(target.id) : ::fsync(target.id));
 }
 
-std::int32_t call_status(status_op& op) noexcept {
-    auto* raw = reinterpret_cast<struct ::statx*>(op.raw.data());
-    return outcome(::statx(op.target.id, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, raw));
+std::int32_t status_op::call(call_mode) noexcept {
+    auto* to = reinterpret_cast<struct ::statx*>(raw.data());
+    return outcome(::statx(target.id, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, to));
 }
 
 }  // namespace penstock::detail

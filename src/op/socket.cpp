@@ -1,7 +1,8 @@
 // Sockets: creating, naming, listening, accepting, connecting, options.
 #include <sys/socket.h>
 
-#include "op/families.hpp"
+#include "op/call.hpp"
+#include "op/outcome.hpp"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -12,7 +13,7 @@
 namespace penstock::detail {
 namespace {
 
-int kernel_family(address_family family) noexcept {
+int kernel_domain(address_family family) noexcept {
     switch (family) {
         case address_family::ipv4: return AF_INET;
         case address_family::ipv6: return AF_INET6;
@@ -84,27 +85,27 @@ std::int32_t get_linger(option_op& op, option_name name) noexcept {
 
 }  // namespace
 
-std::int32_t call_socket(const socket_op& op, call_mode mode) noexcept {
-    const int type = op.type == socket_type::stream ? SOCK_STREAM : SOCK_DGRAM;
-    return outcome(::socket(kernel_family(op.family), type | creation_flags(mode), 0));
+std::int32_t socket_op::call(call_mode mode) noexcept {
+    const int kernel_type = type == socket_type::stream ? SOCK_STREAM : SOCK_DGRAM;
+    return outcome(::socket(kernel_domain(family), kernel_type | creation_flags(mode), 0));
 }
 
-std::int32_t call_bind(const bind_op& op) noexcept {
-    return outcome(::bind(op.target.id, kernel_address(op.address), op.address.raw_size()));
+std::int32_t bind_op::call(call_mode) noexcept {
+    return outcome(::bind(target.id, kernel_address(address), address.raw_size()));
 }
 
-std::int32_t call_listen(const listen_op& op) noexcept { return outcome(::listen(op.target.id, op.backlog)); }
+std::int32_t listen_op::call(call_mode) noexcept { return outcome(::listen(target.id, backlog)); }
 
-std::int32_t call_accept(accept_op& op, call_mode mode) noexcept {
-    if (op.only_pending && !has_pending(op.listener)) return -EAGAIN;
-    const std::int32_t r = outcome(::accept4(op.listener.id, nullptr, nullptr, creation_flags(mode)));
+std::int32_t accept_op::call(call_mode mode) noexcept {
+    if (only_pending && !has_pending(listener)) return -EAGAIN;
+    const std::int32_t r = outcome(::accept4(listener.id, nullptr, nullptr, creation_flags(mode)));
     if (r < 0) return r;
-    op.accepted.push({r});
+    accepted.push({r});
     return 1;
 }
 
-std::int32_t call_connect(const connect_op& op) noexcept {
-    const std::int32_t r = outcome(::connect(op.target.id, kernel_address(op.address), op.address.raw_size()));
+std::int32_t connect_op::call(call_mode) noexcept {
+    const std::int32_t r = outcome(::connect(target.id, kernel_address(address), address.raw_size()));
     // A Unix socket whose backlog is full says EAGAIN and never becomes writable; that is a refusal, not a wait.
     if (r == -EAGAIN) return -ECONNREFUSED;
     return r == -EINPROGRESS ? -EAGAIN : r;
@@ -117,25 +118,22 @@ std::int32_t connect_outcome(handle target) noexcept {
     return r < 0 ? r : -error;
 }
 
-std::int32_t call_shutdown(const shutdown_op& op) noexcept {
-    return outcome(::shutdown(op.target.id, kernel_side(op.side)));
-}
+std::int32_t shutdown_op::call(call_mode) noexcept { return outcome(::shutdown(target.id, kernel_side(side))); }
 
-std::int32_t call_name(name_op& op) noexcept {
-    auto* address = reinterpret_cast<::sockaddr*>(op.address.raw());
+std::int32_t name_op::call(call_mode) noexcept {
+    auto* to = reinterpret_cast<::sockaddr*>(address.raw());
     ::socklen_t size = endpoint::capacity;
-    const std::int32_t r =
-        outcome(op.peer ? ::getpeername(op.target.id, address, &size) : ::getsockname(op.target.id, address, &size));
-    op.address.set_raw_size(r < 0 ? std::uint16_t{0} : static_cast<std::uint16_t>(size));
+    const std::int32_t r = outcome(peer ? ::getpeername(target.id, to, &size) : ::getsockname(target.id, to, &size));
+    address.set_raw_size(r < 0 ? std::uint16_t{0} : static_cast<std::uint16_t>(size));
     return r;
 }
 
-std::int32_t call_option(option_op& op) noexcept {
-    const option_name name = kernel_option(op.option);
-    if (op.option == socket_option::linger) return op.set ? set_linger(op, name) : get_linger(op, name);
-    ::socklen_t size = sizeof op.value;
-    return outcome(op.set ? ::setsockopt(op.target.id, name.level, name.name, &op.value, size)
-                          : ::getsockopt(op.target.id, name.level, name.name, &op.value, &size));
+std::int32_t option_op::call(call_mode) noexcept {
+    const option_name kernel = kernel_option(option);
+    if (option == socket_option::linger) return set ? set_linger(*this, kernel) : get_linger(*this, kernel);
+    ::socklen_t size = sizeof value;
+    return outcome(set ? ::setsockopt(target.id, kernel.level, kernel.name, &value, size)
+                       : ::getsockopt(target.id, kernel.level, kernel.name, &value, &size));
 }
 
 }  // namespace penstock::detail

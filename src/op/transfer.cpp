@@ -1,5 +1,6 @@
 // Moving bytes: receive and read, send and write, splice.
-#include "op/families.hpp"
+#include "op/call.hpp"
+#include "op/outcome.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -144,15 +145,14 @@ std::int32_t receive_into_pool(receive_op& op, buffer_pool& pool, call_mode mode
     return r;
 }
 
-std::int32_t call_send(send_op& op, call_mode mode) noexcept { return until_all_taken(op, mode, send_once); }
+std::int32_t send_op::call(call_mode mode) noexcept { return until_all_taken(*this, mode, send_once); }
 
-std::int32_t call_write(write_op& op, call_mode mode) noexcept { return until_all_taken(op, mode, write_once); }
+std::int32_t write_op::call(call_mode mode) noexcept { return until_all_taken(*this, mode, write_once); }
 
-std::int32_t call_splice(const splice_op& op, call_mode mode) noexcept {
+std::int32_t splice_op::call(call_mode mode) noexcept {
     // SPLICE_F_NONBLOCK is about the pipe; on a socket in blocking mode the call would sleep.
-    if (op.only_pending && mode == call_mode::blocking && !is_ready(op.source.id, POLLIN)) return -EAGAIN;
-    return outcome(
-        ::splice(op.source.id, nullptr, op.target.id, nullptr, op.length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
+    if (only_pending && mode == call_mode::blocking && !is_ready(source.id, POLLIN)) return -EAGAIN;
+    return outcome(::splice(source.id, nullptr, target.id, nullptr, length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
 }
 
 }  // namespace penstock::detail

@@ -1,6 +1,5 @@
 #include "backend/io_uring/probe.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
 
 #include <cerrno>
@@ -25,66 +24,6 @@ int outcome_of(ring& r) noexcept {
     return result;
 }
 
-bool refused(int outcome) noexcept { return outcome == -EINVAL || outcome == -EACCES || outcome == -EOPNOTSUPP; }
-
-/// Submits an operation on a handle that does not exist.
-template <class Op>
-int attempt(ring& r, Op&& op) noexcept {
-    ::io_uring_sqe* const sqe = r.next_sqe();
-    ::msghdr header{};
-    prepare(*sqe, op, header);
-    return outcome_of(r);
-}
-
-int attempt_open(ring& r) noexcept {
-    ::io_uring_prep_openat(r.next_sqe(), -1, "nowhere", O_RDONLY | O_CLOEXEC, 0);
-    return outcome_of(r);
-}
-
-int attempt_kind(ring& r, op_kind kind) noexcept {
-    constexpr handle nothing{};
-    char byte = 0;
-    const io_slice slices[2] = {{&byte, 1}, {&byte, 1}};
-    switch (kind) {
-        case op_kind::nop: return attempt(r, nop_op());
-        case op_kind::accept: return attempt(r, accept_op(nothing, 1));
-        case op_kind::connect: return attempt(r, connect_op(nothing, endpoint::loopback(1)));
-        case op_kind::receive: return attempt(r, receive_op(nothing));
-        case op_kind::read: return attempt(r, read_op(nothing));
-        case op_kind::send: {
-            const int one = attempt(r, send_op(nothing, slices, 1));
-            return refused(one) ? one : attempt(r, send_op(nothing, slices, 2));
-        }
-        case op_kind::write: {
-            const int one = attempt(r, write_op(nothing, slices, 1));
-            return refused(one) ? one : attempt(r, write_op(nothing, slices, 2));
-        }
-        case op_kind::read_at: {
-            const int one = attempt(r, read_at_op(nothing, slices, 1, 0));
-            return refused(one) ? one : attempt(r, read_at_op(nothing, slices, 2, 0));
-        }
-        case op_kind::write_at: {
-            const int one = attempt(r, write_at_op(nothing, slices, 1, 0));
-            return refused(one) ? one : attempt(r, write_at_op(nothing, slices, 2, 0));
-        }
-        case op_kind::sync: return attempt(r, sync_op(nothing, true));
-        case op_kind::status: return attempt(r, status_op(nothing));
-        case op_kind::open: return attempt_open(r);
-        case op_kind::close: return attempt(r, close_op(nothing));
-        case op_kind::splice:
-        case op_kind::socket:
-        case op_kind::bind:
-        case op_kind::listen:
-        case op_kind::shutdown:
-        case op_kind::name:
-        case op_kind::option:
-        case op_kind::adopt:
-        case op_kind::pipe:
-        case op_kind::signals: return 0;
-    }
-    return 0;
-}
-
 capability capability_of(op_kind kind, route way) noexcept {
     const bool waits_for_disk = fallback_route(kind) == route::pool;
     const auto cancels = waits_for_disk ? cancellation::at_completion : cancellation::prompt;
@@ -92,10 +31,7 @@ capability capability_of(op_kind kind, route way) noexcept {
         case route::ring:
         case route::call: return {support::native, cancels, ""};
         case route::poll:
-            if (kind == op_kind::splice) {
-                return {support::emulated, cancels,
-                        "splice(2) when polled ready; the opcode would use a kernel thread"};
-            }
+            if (plan(kind).best == route::poll) return {support::emulated, cancels, plan(kind).why};
             return {support::emulated, cancels, "the kernel refuses the opcode; polled, then called"};
         case route::pool: return {support::offloaded, cancels, "the kernel refuses the opcode; on the worker pool"};
     }
@@ -115,10 +51,16 @@ int probe_essentials(ring& r) noexcept {
 
 }  // namespace
 
+int attempt(ring& r, operation& op) noexcept {
+    ::msghdr header{};
+    prepare(*r.next_sqe(), op, header);
+    return outcome_of(r);
+}
+
 std::vector<std::uint8_t> forbidden_opcodes(const backend_options& options) {
     std::vector<std::uint8_t> forbidden;
     for (const op_kind kind : options.denied) {
-        if (opcode_of(kind) != IORING_OP_LAST) forbidden.push_back(opcode_of(kind));
+        if (plan(kind).opcode != IORING_OP_LAST) forbidden.push_back(plan(kind).opcode);
     }
     return forbidden;
 }
@@ -127,8 +69,9 @@ int probe(ring& r, route_table& routes, capability_table& capabilities) {
     if (const int missing = probe_essentials(r); missing != 0) return missing;
     for (std::size_t i = 0; i < op_kind_count; ++i) {
         const auto kind = static_cast<op_kind>(i);
-        const bool works = best_route(kind) != route::ring || !refused(attempt_kind(r, kind));
-        routes[i] = works ? best_route(kind) : fallback_route(kind);
+        const kind_plan& known = plan(kind);
+        const bool works = known.attempt == nullptr || !lacks_opcode(known.attempt(r));
+        routes[i] = works ? known.best : fallback_route(kind);
         capabilities[kind] = capability_of(kind, routes[i]);
     }
     return 0;
@@ -140,7 +83,7 @@ bool can_limit_receives(ring& r) noexcept {
     ::msghdr unused{};
     prepare(*sqe, op, unused);
     limit_receive(*sqe, 1);
-    return !refused(outcome_of(r));
+    return !lacks_opcode(outcome_of(r));
 }
 
 }  // namespace penstock::detail

@@ -1,16 +1,26 @@
 // Finding out what a ring can do by doing it.
 #pragma once
 
-#include "backend/io_uring/prepare.hpp"
+#include "backend/io_uring/kinds.hpp"
 #include "backend/io_uring/ring.hpp"
 #include <penstock/backend_options.hpp>
 #include <penstock/capabilities.hpp>
 
 #include <array>
+#include <cerrno>
+#include <vector>
 
 namespace penstock::detail {
 
 using route_table = std::array<route, op_kind_count>;
+
+/// Whether the kernel has no such opcode, or does not allow it.
+constexpr bool lacks_opcode(int outcome) noexcept {
+    return outcome == -EINVAL || outcome == -EACCES || outcome == -EOPNOTSUPP;
+}
+
+/// Submits the operation's entry to a ring that has nothing else under way. \return what the kernel says.
+int attempt(ring& r, operation& op) noexcept;
 
 /// The opcodes behind the kinds of options.denied.
 std::vector<std::uint8_t> forbidden_opcodes(const backend_options& options);

@@ -1,7 +1,7 @@
 #include "backend/linux_aio/linux_aio_backend.hpp"
 
-#include "backend/linux_aio/aio_capabilities.hpp"
 #include "backend/linux_aio/completion_tag.hpp"
+#include "backend/linux_aio/kinds.hpp"
 #include "backend/linux_aio/transfers.hpp"
 #include "base/setup.hpp"
 #include "op/call.hpp"
@@ -148,34 +148,9 @@ void linux_aio_backend::completed(const ::io_event& event) noexcept {
 // --- Bytes ----------------------------------------------------------------------------------------------------------
 
 std::optional<std::int32_t> linux_aio_backend::attempt(operation& op, descriptor_state& state) noexcept {
-    switch (op.kind) {
-        case op_kind::receive:
-        case op_kind::read: return attempt_receive(as<receive_op>(op), state);
-        case op_kind::send:
-        case op_kind::write: return attempt_send(as<send_op>(op), state);
-        // Native AIO has no command for these; they wait for readiness.
-        case op_kind::accept:
-        case op_kind::connect:
-        case op_kind::splice: return call_now(op);
-        // These wait for no readiness, so they are never attempted.
-        case op_kind::nop:
-        case op_kind::socket:
-        case op_kind::bind:
-        case op_kind::listen:
-        case op_kind::shutdown:
-        case op_kind::name:
-        case op_kind::option:
-        case op_kind::open:
-        case op_kind::read_at:
-        case op_kind::write_at:
-        case op_kind::sync:
-        case op_kind::status:
-        case op_kind::close:
-        case op_kind::adopt:
-        case op_kind::pipe:
-        case op_kind::signals: break;
-    }
-    return -EOPNOTSUPP;
+    if (!joins_batch(op.kind)) return call_now(op);
+    return waits_on(op) == wait_side::read ? attempt_receive(as<receive_op>(op), state)
+                                           : attempt_send(as<send_op>(op), state);
 }
 
 std::optional<std::int32_t> linux_aio_backend::attempt_receive(receive_op& op, descriptor_state& state) noexcept {

@@ -1,6 +1,7 @@
 #include "backend/threads/shares.hpp"
 
 #include "backend/default_capabilities.hpp"
+#include "backend/threads/kinds.hpp"
 
 #include <algorithm>
 
@@ -16,7 +17,7 @@ capability capability_of(op_kind kind) noexcept {
         case share::none:
         case share::send: return {support::native, cancellation::prompt, ""};
         case share::wait:
-            if (kind == op_kind::receive || kind == op_kind::splice) {
+            if (way_of(kind).in_two_steps) {
                 return {support::emulated, cancellation::prompt,
                         "a thread waits until there is something, then it is called"};
             }
@@ -27,35 +28,6 @@ capability capability_of(op_kind kind) noexcept {
 }
 
 }  // namespace
-
-share share_of(op_kind kind) noexcept {
-    switch (kind) {
-        case op_kind::accept:
-        case op_kind::connect:
-        case op_kind::receive:
-        case op_kind::read:
-        case op_kind::splice: return share::wait;
-        case op_kind::send:
-        case op_kind::write: return share::send;
-        case op_kind::open:
-        case op_kind::read_at:
-        case op_kind::write_at:
-        case op_kind::sync:
-        case op_kind::status: return share::file;
-        case op_kind::nop:
-        case op_kind::socket:
-        case op_kind::bind:
-        case op_kind::listen:
-        case op_kind::shutdown:
-        case op_kind::name:
-        case op_kind::option:
-        case op_kind::close:
-        case op_kind::adopt:
-        case op_kind::pipe:
-        case op_kind::signals: return share::none;
-    }
-    return share::none;
-}
 
 share_limits divide(std::uint32_t most_threads) noexcept {
     const std::uint32_t reserved = std::max(most_threads / 4, 2U);

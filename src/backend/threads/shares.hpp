@@ -1,6 +1,7 @@
 // How the threads are divided among the kinds of operations, and what this mechanism says of each kind.
 #pragma once
 
+#include "backend/threads/kinds.hpp"
 #include <penstock/backend_options.hpp>
 #include <penstock/capabilities.hpp>
 
@@ -8,17 +9,6 @@
 #include <cstdint>
 
 namespace penstock::detail {
-
-/// Who pays for the thread that an operation blocks.
-enum class share : std::uint8_t {
-    none,  ///< cannot block: the loop's thread makes the call
-    wait,  ///< waits for somebody else, perhaps for ever
-    send,  ///< waits for a peer to take something
-    file,  ///< waits for a disk, which answers
-};
-inline constexpr std::size_t share_count = 4;
-
-share share_of(op_kind kind) noexcept;
 
 /// How many operations of each share may be under way; of files, how many at once on threads (others queue).
 using share_limits = std::array<std::uint32_t, share_count>;

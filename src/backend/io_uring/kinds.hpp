@@ -1,10 +1,13 @@
-// Operations as submission entries.
+// What the ring does with each kind of operation. kinds.cpp is all that a new kind touches here.
 #pragma once
 
 #include "backend/io_uring/kernel.hpp"
 #include <penstock/operation.hpp>
 
 #include <sys/socket.h>
+
+#include <cstdint>
+#include <string_view>
 
 namespace penstock::detail {
 
@@ -16,18 +19,26 @@ enum class route : std::uint8_t {
     pool,  ///< a blocking call on the worker pool
 };
 
-/// The route of a kind where every opcode works. splice has an opcode, but it always goes to a kernel worker thread;
-/// calling splice(2) when poll says so is faster.
-route best_route(op_kind kind) noexcept;
+/// What is known of a kind before anything is tried.
+struct kind_plan {
+    route best = route::call;              ///< where every opcode works
+    std::uint8_t opcode = IORING_OP_LAST;  ///< behind `route::ring`
+    /// Fills in `sqe`, but for user_data. `header` is memory for a message that stays until the entry is submitted.
+    void (*prepare)(::io_uring_sqe& sqe, operation& op, ::msghdr& header) noexcept = nullptr;
+    /// Tries the entry with what cannot succeed. \return what the kernel says.
+    int (*attempt)(class ring& r) noexcept = nullptr;
+    std::string_view why{};  ///< of a route that is not the expected one
+};
+
+const kind_plan& plan(op_kind kind) noexcept;
 
 /// The way out for a kind whose opcode is refused.
 route fallback_route(op_kind kind) noexcept;
 
-/// The opcode behind `route::ring`, for probing; IORING_OP_LAST for kinds that have none.
-std::uint8_t opcode_of(op_kind kind) noexcept;
-
-/// Fills in `sqe`, but for user_data. `header` is memory for a message that stays until the entry is submitted.
-void prepare(::io_uring_sqe& sqe, operation& op, ::msghdr& header) noexcept;
+/// Fills in an entry for an operation whose way is `route::ring`.
+inline void prepare(::io_uring_sqe& sqe, operation& op, ::msghdr& header) noexcept {
+    plan(op.kind).prepare(sqe, op, header);
+}
 
 /// Ends a multishot receive by itself when it has brought `bytes`. Linux 6.17; kernels before it answer -EINVAL.
 inline void limit_receive(::io_uring_sqe& sqe, std::uint32_t bytes) noexcept {

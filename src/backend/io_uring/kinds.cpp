@@ -1,0 +1,199 @@
+// What the ring does with each kind of operation: by which way, by which opcode, the entry, and how it is found out
+// whether the kernel has it.
+#include "backend/io_uring/kinds.hpp"
+
+#include "backend/io_uring/buffer_ring.hpp"
+#include "backend/io_uring/probe.hpp"
+#include "op/call.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstddef>
+
+namespace penstock::detail {
+namespace {
+
+// An entry's length has 32 bits, and a call transfers no more than this anyway; the rest is asked for again.
+constexpr std::size_t most_at_once = 0x7fff'f000;
+
+unsigned length_of(std::size_t size) noexcept { return static_cast<unsigned>(std::min(size, most_at_once)); }
+
+void fill(::io_uring_sqe& sqe, const accept_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_accept(&sqe, op.listener.id, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    sqe.ioprio |= IORING_ACCEPT_MULTISHOT;
+}
+
+void fill(::io_uring_sqe& sqe, const receive_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_recv(&sqe, op.source.id, nullptr, 0, 0);
+    sqe.ioprio |= IORING_RECV_MULTISHOT;
+    sqe.flags |= IOSQE_BUFFER_SELECT;
+    sqe.buf_group = buffer_ring::group;
+}
+
+void fill(::io_uring_sqe& sqe, const read_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_read(&sqe, op.source.id, nullptr, 0, static_cast<__u64>(-1));
+    sqe.flags |= IOSQE_BUFFER_SELECT;
+    sqe.buf_group = buffer_ring::group;
+}
+
+// MSG_WAITALL makes the kernel go on after a short send by itself. Where it does not, the rest is submitted again,
+// one slice at a time since the copied slices of remaining() would not live long enough.
+void fill(::io_uring_sqe& sqe, const send_op& op, ::msghdr& header) noexcept {
+    const io_slice& first = op.slices[op.first];
+    if (op.skip != 0 || op.first + 1 == op.count) {
+        ::io_uring_prep_send(&sqe, op.target.id, static_cast<const std::byte*>(first.data) + op.skip,
+                             length_of(first.size - op.skip), MSG_NOSIGNAL | MSG_WAITALL);
+        return;
+    }
+    ::iovec unused[most_copied_slices];
+    const slice_view left = remaining(op, unused);  // nothing of the first slice is done, so these are the caller's
+    header = {};
+    header.msg_iov = const_cast<::iovec*>(left.data);
+    header.msg_iovlen = left.count;
+    ::io_uring_prep_sendmsg(&sqe, op.target.id, &header, MSG_NOSIGNAL | MSG_WAITALL);
+}
+
+void fill(::io_uring_sqe& sqe, const write_op& op, ::msghdr&) noexcept {
+    constexpr auto own_position = static_cast<__u64>(-1);
+    const io_slice& first = op.slices[op.first];
+    if (op.skip != 0 || op.first + 1 == op.count) {
+        ::io_uring_prep_write(&sqe, op.target.id, static_cast<const std::byte*>(first.data) + op.skip,
+                              length_of(first.size - op.skip), own_position);
+        return;
+    }
+    ::iovec unused[most_copied_slices];
+    const slice_view left = remaining(op, unused);
+    ::io_uring_prep_writev(&sqe, op.target.id, left.data, left.count, own_position);
+}
+
+void fill(::io_uring_sqe& sqe, const read_at_op& op, ::msghdr&) noexcept {
+    if (op.count == 1) {
+        ::io_uring_prep_read(&sqe, op.target.id, op.slices->data, length_of(op.slices->size), op.offset);
+    } else {
+        ::io_uring_prep_readv(&sqe, op.target.id, as_iovec(op.slices), at_most_iov_max(op.count), op.offset);
+    }
+}
+
+void fill(::io_uring_sqe& sqe, const write_at_op& op, ::msghdr&) noexcept {
+    if (op.count == 1) {
+        ::io_uring_prep_write(&sqe, op.target.id, op.slices->data, length_of(op.slices->size), op.offset);
+    } else {
+        ::io_uring_prep_writev(&sqe, op.target.id, as_iovec(op.slices), at_most_iov_max(op.count), op.offset);
+    }
+}
+
+void fill(::io_uring_sqe& sqe, const connect_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_connect(&sqe, op.target.id, reinterpret_cast<const ::sockaddr*>(op.address.raw()),
+                            op.address.raw_size());
+}
+
+void fill(::io_uring_sqe& sqe, status_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_statx(&sqe, op.target.id, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME,
+                          reinterpret_cast<struct ::statx*>(op.raw.data()));
+}
+
+void fill(::io_uring_sqe& sqe, const open_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_openat(&sqe, AT_FDCWD, op.path, open_flags(op.request), op.request.mode);
+}
+
+void fill(::io_uring_sqe& sqe, const sync_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_fsync(&sqe, op.target.id, op.data_only ? IORING_FSYNC_DATASYNC : 0U);
+}
+
+void fill(::io_uring_sqe& sqe, const close_op& op, ::msghdr&) noexcept { ::io_uring_prep_close(&sqe, op.target.id); }
+
+void fill(::io_uring_sqe& sqe, const nop_op&, ::msghdr&) noexcept { ::io_uring_prep_nop(&sqe); }
+
+// --- The kinds --------------------------------------------------------------------------------------------------
+
+constexpr handle nothing{};  // the kernel has an opcode if this is what it complains of
+
+template <class Op>
+void fill_as(::io_uring_sqe& sqe, operation& op, ::msghdr& header) noexcept {
+    fill(sqe, as<Op>(op), header);
+}
+
+/// A kind with an opcode. `example` makes an operation that cannot succeed, to be tried by the probe.
+template <class Op, class Example>
+constexpr kind_plan by_ring(std::uint8_t opcode, Example) noexcept {
+    return {route::ring, opcode, fill_as<Op>, [](ring& r) noexcept {
+                Op op = Example{}();
+                return attempt(r, op);
+            }};
+}
+
+/// The same where the entry for a single slice is another than that for many.
+template <class Op, class... Rest>
+constexpr kind_plan by_ring_in_slices(std::uint8_t opcode) noexcept {
+    return {route::ring, opcode, fill_as<Op>, [](ring& r) noexcept {
+                char byte = 0;
+                const io_slice slices[2] = {{&byte, 1}, {&byte, 1}};
+                Op one(nothing, slices, 1, Rest{}...);
+                const int outcome = attempt(r, one);
+                if (lacks_opcode(outcome)) return outcome;
+                Op two(nothing, slices, 2, Rest{}...);
+                return attempt(r, two);
+            }};
+}
+
+constexpr kind_plan plan_of(op_kind kind) noexcept {
+    switch (kind) {
+        case op_kind::nop: return by_ring<nop_op>(IORING_OP_NOP, [] { return nop_op(); });
+        case op_kind::accept: return by_ring<accept_op>(IORING_OP_ACCEPT, [] { return accept_op(nothing, 1); });
+        case op_kind::connect:
+            return by_ring<connect_op>(IORING_OP_CONNECT, [] { return connect_op(nothing, endpoint::loopback(1)); });
+        case op_kind::receive: return by_ring<receive_op>(IORING_OP_RECV, [] { return receive_op(nothing); });
+        case op_kind::send: return by_ring_in_slices<send_op>(IORING_OP_SEND);
+        case op_kind::read: return by_ring<read_op>(IORING_OP_READ, [] { return read_op(nothing); });
+        case op_kind::write: return by_ring_in_slices<write_op>(IORING_OP_WRITE);
+        case op_kind::open: return by_ring<open_op>(IORING_OP_OPENAT, [] { return open_op("", open_request{}); });
+        case op_kind::read_at: return by_ring_in_slices<read_at_op, std::uint64_t>(IORING_OP_READV);
+        case op_kind::write_at: return by_ring_in_slices<write_at_op, std::uint64_t>(IORING_OP_WRITEV);
+        case op_kind::sync: return by_ring<sync_op>(IORING_OP_FSYNC, [] { return sync_op(nothing, true); });
+        case op_kind::status: return by_ring<status_op>(IORING_OP_STATX, [] { return status_op(nothing); });
+        case op_kind::close: return by_ring<close_op>(IORING_OP_CLOSE, [] { return close_op(nothing); });
+        case op_kind::splice:
+            return {.best = route::poll, .why = "splice(2) when polled ready; the opcode would use a kernel thread"};
+        case op_kind::socket:
+        case op_kind::bind:
+        case op_kind::listen:
+        case op_kind::shutdown:
+        case op_kind::name:
+        case op_kind::option:
+        case op_kind::adopt:
+        case op_kind::pipe:
+        case op_kind::signals: return {.best = route::call};  // cannot block, so a plain call is the fastest
+    }
+    return {};
+}
+
+constexpr std::array<kind_plan, op_kind_count> plans = [] {
+    std::array<kind_plan, op_kind_count> all;
+    for (std::size_t i = 0; i < op_kind_count; ++i) all[i] = plan_of(static_cast<op_kind>(i));
+    return all;
+}();
+
+}  // namespace
+
+const kind_plan& plan(op_kind kind) noexcept { return plans[static_cast<std::size_t>(kind)]; }
+
+route fallback_route(op_kind kind) noexcept {
+    switch (usually_waits_on(kind)) {
+        case wait_side::read:
+        case wait_side::write: return route::poll;
+        case wait_side::file: return route::pool;
+        case wait_side::none: return route::call;
+    }
+    return route::call;
+}
+
+void prepare_poll(::io_uring_sqe& sqe, const operation& op, bool edges) noexcept {
+    const bool reads = waits_on(op) == wait_side::read;
+    ::io_uring_prep_poll_add(&sqe, wait_handle(op).id, static_cast<unsigned>(reads ? POLLIN | POLLRDHUP : POLLOUT));
+    if (edges) sqe.len |= IORING_POLL_ADD_MULTI;
+}
+
+}  // namespace penstock::detail
