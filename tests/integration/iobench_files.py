@@ -13,7 +13,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from programs import BIN, Cases, check, check_equal  # noqa: E402
 
 PATIENCE = 120  # seconds, on a machine that does other things
-CONTENDERS = ["penstock/epoll+linux_aio", "penstock/threads", "bare/io_uring-raw", "bare/libaio", "fio/libaio"]
+CONTENDERS = [
+    "penstock/epoll+linux_aio", "penstock/threads", "bare/io_uring-raw-registered", "bare/libaio", "fio/io_uring-registered",
+]
 
 
 def measure(*workloads, contenders):

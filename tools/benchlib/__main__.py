@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from benchlib import await_cost, chart, echo, forwarder, idle, ladder, proxy, wrk
+from benchlib import await_cost, chart, echo, files, forwarder, idle, ladder, proxy, wrk
 from benchlib.processes import BenchError, end_all
 from benchlib.report import Report
 
@@ -70,7 +70,7 @@ def parse():
         "ladder", parents=[common], help=ladder.ABOUT.replace("%", "%%"), description=ladder.METHOD
     )
     per_feature.add_argument(
-        "--what", dest="parts", type=ladder_list, default=["echo", "reads"], metavar="A,B", help="of echo, reads"
+        "--what", dest="parts", type=one_of(["echo", "reads"]), default=["echo", "reads"], metavar="A,B", help="of echo, reads"
     )
     per_feature.add_argument("--connections", type=number_list, metavar="N,M", help="of echo (default 1,32,256)")
     per_feature.add_argument("--depths", type=number_list, metavar="N,M", help="reads under way (default 1,32,128)")
@@ -78,6 +78,19 @@ def parse():
     per_feature.add_argument("--seconds", type=positive(float), metavar="S", help="of each trial (default 0.3)")
     per_feature.add_argument(
         "--directory", type=Path, default=Path("/var/tmp"), metavar="DIR", help="on the drive to read from (default /var/tmp)"
+    )
+
+    per_read = kinds.add_parser("files", parents=[common], help=files.ABOUT.replace("%", "%%"), description=files.METHOD)
+    per_read.add_argument("--depths", type=number_list, metavar="N,M", help="reads under way (default 1,32,128)")
+    per_read.add_argument("--rounds", type=positive(int), metavar="N", help="trials of each (default 7)")
+    per_read.add_argument("--seconds", type=positive(float), metavar="S", help="of each trial (default 0.3)")
+    per_read.add_argument(
+        "--what", dest="parts", type=one_of(files.WORKLOADS), default=list(files.WORKLOADS), metavar="A,B",
+        help="of " + ", ".join(files.WORKLOADS),
+    )
+    per_read.add_argument(
+        "--contenders", type=one_of(files.OWN + files.BARE + files.FIO), metavar="A,B", help="only these, of "
+        + ", ".join(files.OWN + files.BARE + files.FIO),
     )
 
     per_request = kinds.add_parser(
@@ -172,6 +185,23 @@ def run_ladder(options):
     return report
 
 
+def run_files(options):
+    quick = options.quick
+    few = ["penstock/io_uring", "bare/io_uring-raw-registered", files.REFERENCE]
+    plan = files.Plan(
+        what=options.parts,
+        contenders=options.contenders or (few if quick else files.OWN + files.BARE + files.FIO),
+        depths=options.depths or ([32] if quick else [1, 32, 128]),
+        rounds=options.rounds or (1 if quick else 7),
+        seconds=options.seconds or (0.05 if quick else 0.3),
+    )
+    program = options.bin / "iobench"
+    require(program)
+    report = Report(ROOT, files.ABOUT)
+    files.measure(plan, program, report)
+    return report
+
+
 def run_proxy(options):
     programs = ("tinygate", "bench/bare_pump", "bench/http_load", "bench/upload_origin")
     require(*(options.bin / program for program in programs))
@@ -210,7 +240,8 @@ def run_chart(options):
 
 
 RUN = {
-    "echo": run_echo, "idle": run_idle, "await": run_await, "forwarder": run_forwarder, "ladder": run_ladder, "proxy": run_proxy,
+    "echo": run_echo, "idle": run_idle, "await": run_await, "forwarder": run_forwarder, "ladder": run_ladder,
+    "files": run_files, "proxy": run_proxy,
     "chart": run_chart,
 }  # fmt: skip
 
@@ -245,12 +276,17 @@ def form_list(text):
     return names
 
 
-def ladder_list(text):
-    names = text.split(",")
-    for name in names:
-        if name not in ("echo", "reads"):
-            raise argparse.ArgumentTypeError(f"unknown part '{name}' (there are echo, reads)")
-    return names
+def one_of(known):
+    """A list of some of them, separated by commas."""
+
+    def parse_list(text):
+        names = text.split(",")
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"'{name}' is none of {', '.join(known)}")
+        return names
+
+    return parse_list
 
 
 def part_list(text):

@@ -4,12 +4,14 @@
 #include <linux/io_uring.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 namespace iobench {
 
@@ -44,6 +46,13 @@ class raw_ring {
     raw_ring(const raw_ring&) = delete;
     raw_ring& operator=(const raw_ring&) = delete;
 
+    /// From now on files[i] is the descriptor i of entries with IOSQE_FIXED_FILE, and buffers[i] the buffer i of
+    /// IORING_OP_READ_FIXED: neither is looked up, nor its pages, for each operation.
+    void register_all(const std::vector<int>& files, const std::vector<::iovec>& buffers) const {
+        enlist(IORING_REGISTER_FILES, files.data(), files.size());
+        enlist(IORING_REGISTER_BUFFERS, buffers.data(), buffers.size());
+    }
+
     /// A zeroed entry. Never more of them between two turns than the ring has.
     ::io_uring_sqe& append() noexcept {
         ::io_uring_sqe& entry = entries_[(*sq_tail_ + appended_++) & sq_mask_];
@@ -71,6 +80,11 @@ class raw_ring {
     static int set_up(unsigned entries, ::io_uring_params& about) noexcept {
         return static_cast<int>(::syscall(SYS_io_uring_setup, entries, &about));
     }
+    void enlist(unsigned what, const void* list, std::size_t count) const {
+        if (::syscall(SYS_io_uring_register, fd_, what, list, static_cast<unsigned>(count)) < 0) {
+            give_up(what == IORING_REGISTER_FILES ? "registering files" : "registering buffers (ulimit -l)", errno);
+        }
+    }
     void* map(std::size_t size, long offset) const {
         void* const at = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd_, offset);
         if (at == MAP_FAILED) give_up("mmap of a ring", errno);
@@ -89,21 +103,33 @@ class raw_ring {
     unsigned to_submit_ = 0;  ///< shown to the kernel and not taken
 };
 
-}  // namespace
+std::vector<::iovec> buffers_of(const std::vector<file_request>& requests) {
+    std::vector<::iovec> all;
+    for (const file_request& one : requests) all.push_back({one.bytes.data(), one.bytes.size()});
+    return all;
+}
 
-void read_with_raw_ring(file_work& work) {
+void read_on(file_work& work, bool registered) {
     const auto files = work.open_files();
     const bool write = work.job().write;
     auto requests = work.requests();
     raw_ring ring(static_cast<unsigned>(requests.size()));
+    if (registered) ring.register_all(files, buffers_of(requests));
     work.begin();
     file_worker worker(work);
     std::size_t under_way = 0;
     const auto start = [&](file_request& request) {
         if (!worker.next(request)) return;
         ::io_uring_sqe& entry = ring.append();
-        entry.opcode = write ? IORING_OP_WRITE : IORING_OP_READ;
-        entry.fd = files[request.file];
+        if (registered) {
+            entry.opcode = write ? IORING_OP_WRITE_FIXED : IORING_OP_READ_FIXED;
+            entry.fd = static_cast<int>(request.file);
+            entry.flags = IOSQE_FIXED_FILE;
+            entry.buf_index = static_cast<std::uint16_t>(&request - requests.data());
+        } else {
+            entry.opcode = write ? IORING_OP_WRITE : IORING_OP_READ;
+            entry.fd = files[request.file];
+        }
         entry.addr = reinterpret_cast<std::uintptr_t>(request.bytes.data());
         entry.len = static_cast<unsigned>(request.bytes.size());
         entry.off = request.offset;
@@ -121,5 +147,11 @@ void read_with_raw_ring(file_work& work) {
         });
     }
 }
+
+}  // namespace
+
+void read_with_raw_ring(file_work& work) { read_on(work, false); }
+
+void read_with_registered_ring(file_work& work) { read_on(work, true); }
 
 }  // namespace iobench

@@ -33,6 +33,7 @@ std::vector<file_contender> bare_file_contenders() {
         {{"bare/libaio", group::bare, no_libaio}, read_with_libaio, false, false},
         {{"bare/io_uring", group::bare}, read_with_liburing},
         {{"bare/io_uring-raw", group::bare}, read_with_raw_ring, false, false},
+        {{"bare/io_uring-raw-registered", group::bare}, read_with_registered_ring, false, false},
     };
 }
 

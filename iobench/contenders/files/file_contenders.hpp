@@ -33,13 +33,14 @@ role file_job_role();
 
 // --- Bare, one mechanism each ---------------------------------------------------------------------------------------
 
-void read_with_pread(file_work&);      ///< pread(2) in one thread
-void read_with_threads(file_work&);    ///< a thread for each request under way, with pread(2)
-void read_with_posix_aio(file_work&);  ///< aio_read(3) and aio_suspend(3)
-void read_with_io_submit(file_work&);  ///< native AIO by raw system calls
-void read_with_libaio(file_work&);     ///< native AIO by libaio
-void read_with_liburing(file_work&);   ///< io_uring by liburing
-void read_with_raw_ring(file_work&);   ///< io_uring by its two system calls and shared memory
+void read_with_pread(file_work&);            ///< pread(2) in one thread
+void read_with_threads(file_work&);          ///< a thread for each request under way, with pread(2)
+void read_with_posix_aio(file_work&);        ///< aio_read(3) and aio_suspend(3)
+void read_with_io_submit(file_work&);        ///< native AIO by raw system calls
+void read_with_libaio(file_work&);           ///< native AIO by libaio
+void read_with_liburing(file_work&);         ///< io_uring by liburing
+void read_with_raw_ring(file_work&);         ///< io_uring by its two system calls and shared memory
+void read_with_registered_ring(file_work&);  ///< the same, files and buffers registered before
 
 /// Whether libaio was there when iobench was built.
 bool has_libaio() noexcept;

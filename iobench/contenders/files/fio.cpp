@@ -27,6 +27,9 @@ bool is_installed() {
 /// It waits for each call, so it needs more than one of itself to have more than one under way.
 bool is_blocking(std::string_view engine) { return engine == "psync"; }
 
+/// io_uring with its files and buffers registered before: an engine with two options, which here has a name of its own.
+constexpr std::string_view registered = "io_uring-registered";
+
 std::string joined(const std::vector<std::string>& paths) {
     std::string all;
     for (const std::string& path : paths) all += (all.empty() ? "" : ":") + path;
@@ -59,7 +62,7 @@ std::optional<double> cores_in_use(const child& process, const file_job& job) {
 std::vector<contender> fio_contenders() {
     const std::string why = is_installed() ? "" : "fio is not installed";
     std::vector<contender> all;
-    for (const char* const engine : {"io_uring", "libaio", "psync", "posixaio"}) {
+    for (const char* const engine : {"io_uring", "io_uring-registered", "libaio", "psync", "posixaio"}) {
         all.push_back({std::string("fio/") + engine, group::peer, why});
     }
     return all;
@@ -82,7 +85,7 @@ std::vector<std::string> fio_command(std::string_view engine, const file_job& jo
         "--filename=" + joined(job.paths),
         "--filesize=" + std::to_string(job.bytes),
         "--size=" + std::to_string(blocks * job.block),
-        "--ioengine=" + std::string(engine),
+        "--ioengine=" + std::string(engine == registered ? "io_uring" : engine),
         std::string("--rw=") + (job.random ? "rand" : "") + (job.write ? "write" : "read"),
         std::string("--direct=") + (job.direct ? "1" : "0"),
         "--bs=" + std::to_string(job.block),
@@ -90,6 +93,7 @@ std::vector<std::string> fio_command(std::string_view engine, const file_job& jo
         "--randseed=" + std::to_string(job.order_seed),
         "--runtime=" + milliseconds(job.seconds),
     };
+    if (engine == registered) words.insert(words.end(), {"--fixedbufs", "--registerfiles"});
     if (workers > 1) {
         words.push_back("--numjobs=" + std::to_string(workers));
         words.push_back("--offset_increment=" + std::to_string(blocks * job.block));

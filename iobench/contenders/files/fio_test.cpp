@@ -21,6 +21,14 @@ TEST(fio, is_told_the_same_job) {
     EXPECT_FALSE(has(words, "--numjobs=32"));
 }
 
+TEST(fio, registers_what_it_uses_if_it_is_to) {
+    const auto words = fio_command("io_uring-registered", {.paths = {"/a"}, .bytes = 1 << 20});
+    for (const char* const word : {"--ioengine=io_uring", "--fixedbufs", "--registerfiles"}) {
+        EXPECT_TRUE(has(words, word)) << word;
+    }
+    EXPECT_FALSE(has(fio_command("io_uring", {.paths = {"/a"}, .bytes = 1 << 20}), "--fixedbufs"));
+}
+
 TEST(fio, blocking_calls_are_made_by_several_each_in_its_part) {
     const file_job job{.paths = {"/a"}, .bytes = 1 << 20, .depth = 4, .one_pass = true};
     const auto words = fio_command("psync", job);
