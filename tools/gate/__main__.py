@@ -7,13 +7,14 @@ import argparse
 import os
 import sys
 
+import kernel_stage
 import matrix
 import simulation_stage
 import stages
 from console import Console
 from tally import Tally
 
-LABELS = ["style", "unit", "conformance", "integration", "fuzz", "simulation", "bench-smoke"]
+LABELS = ["style", "unit", "conformance", "integration", "fuzz", "simulation", "bench-smoke", "kernel"]
 BUDGET_MINUTES = 20  # of the gate on two cores, from a clean clone
 
 
@@ -78,6 +79,10 @@ def main() -> int:
         simulation_stage.simulation(console, tally, built, options.full)
     if "bench-smoke" in labels and "release" in built:
         stages.bench_smoke(console, tally)
+    if "kernel" in labels and (options.full or options.only):
+        kernel_stage.kernel(console, tally)
+    elif "kernel" in labels:
+        tally.leave_out("kernel: the suites on Debian's own kernel; ./test --only kernel, or --full, has them")
 
     console.say("done")
     if not options.full:
