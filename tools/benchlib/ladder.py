@@ -54,6 +54,7 @@ READS = [
     Rung("sqpoll", "files,buffers,sqpoll", "buffers"),
 ]
 FEWEST_ROUNDS = 6  # below, an interval of 95 % is none
+LEAST_DIFFERENCE = 0.025  # a smaller one is a tie, however sure it is: the place of code in memory makes as much
 METRICS = {"cpu": "us/op", "calls": "calls/op", "rate": "op/s", "p99": "us"}
 
 
@@ -95,7 +96,8 @@ def measure(plan, programs, report):
 
 def verdict(ratios):
     """Of one feature, by the CPU of the rung to that of the rung below."""
-    helps, costs = any(ratio.high < 1 for ratio in ratios), any(ratio.low > 1 for ratio in ratios)
+    helps = any(ratio.high < 1 and ratio.value <= 1 - LEAST_DIFFERENCE for ratio in ratios)
+    costs = any(ratio.low > 1 and ratio.value >= 1 + LEAST_DIFFERENCE for ratio in ratios)
     if helps and costs:
         return "helps or costs, by how much is under way"
     return "helps" if helps else "costs" if costs else "tied"
