@@ -11,7 +11,9 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Werror)
 set(PENSTOCK_SANITIZE "" CACHE STRING "Sanitizer: empty, address (with undefined) or thread")
 set_property(CACHE PENSTOCK_SANITIZE PROPERTY STRINGS "" address thread)
 if(PENSTOCK_SANITIZE STREQUAL "address")
-  set(sanitizer_flags -fsanitize=address,undefined -fno-sanitize-recover=all)
+  # Not vptr: to see whether an object can be looked at its run time opens a pipe, and where none is to be had, as in the
+  # tests of exhausted descriptors, it takes the object for a broken one.
+  set(sanitizer_flags -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all)
 elseif(PENSTOCK_SANITIZE STREQUAL "thread")
   set(sanitizer_flags -fsanitize=thread)
 elseif(PENSTOCK_SANITIZE)

@@ -13,6 +13,7 @@ FORMATTED = ["include", "src", "examples", "bench", "tests", "cmake", "tinygate"
 TIDIED = ["src", "tinygate"]
 MOST_FILES = 8  # of the gate, those that were changed last; two seconds each
 STAMPS = ROOT / "build" / "tidy"
+CONFIGURED = STAMPS / "configured"
 
 
 def clang_format(console: Console) -> Finished:
@@ -21,9 +22,11 @@ def clang_format(console: Console) -> Finished:
 
 
 def clang_tidy(console: Console, full: bool) -> Finished:
-    """The flags are those of the preset `asan`: they are clang's, so clang-tidy knows them all."""
-    if not (ROOT / "build" / "asan" / "compile_commands.json").exists():
-        configured = console.run("configure-asan", ["cmake", "--preset", "asan"], 120)
+    """The flags are those of the preset `asan`: they are clang's, so clang-tidy knows them all. It is configured once
+    more with a command for each source, since its own commands compile several at a time."""
+    if not (CONFIGURED / "compile_commands.json").exists():
+        command = ["cmake", "--preset", "asan", "-B", CONFIGURED, "-DCMAKE_UNITY_BUILD=OFF"]
+        configured = console.run("configure-tidy", command, 120)
         if configured.code != 0:
             return configured
     STAMPS.mkdir(parents=True, exist_ok=True)
@@ -47,7 +50,7 @@ def clang_tidy(console: Console, full: bool) -> Finished:
 
 def write_commands() -> None:
     """The compile commands without precompiled headers, which are not there before the build."""
-    commands = (ROOT / "build" / "asan" / "compile_commands.json").read_text()
+    commands = (CONFIGURED / "compile_commands.json").read_text()
     (STAMPS / "compile_commands.json").write_text(re.sub(r"-Xclang -include-pch -Xclang \S+ ", "", commands))
 
 
