@@ -45,6 +45,12 @@ inline void limit_receive(::io_uring_sqe& sqe, std::uint32_t bytes) noexcept {
     sqe.file_index = bytes;  // which shares its place with sqe->optlen, unknown to liburing 2.3
 }
 
+/// For kernels that can't do that: the receive ends with its first buffer. A multishot one would fill as many as there
+/// are, long before a cancel could reach it.
+inline void receive_once(::io_uring_sqe& sqe) noexcept {
+    sqe.ioprio = static_cast<__u16>(sqe.ioprio & ~IORING_RECV_MULTISHOT);
+}
+
 /// A poll for the side that the operation waits for: one time, or with `edges` at each change. The kernel always looks
 /// for the end of the other side, too, so that where this has come a one-time poll waits for nothing.
 void prepare_poll(::io_uring_sqe& sqe, const operation& op, bool edges) noexcept;

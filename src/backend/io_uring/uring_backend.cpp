@@ -135,8 +135,12 @@ submitted uring_backend::submit_to_ring(operation& op) noexcept {
         return submitted::busy;
     }
     prepare(*sqe, op, headers_[ring_->index_of(sqe)]);
-    if (op.kind == op_kind::receive && limits_receives_) {
-        limit_receive(*sqe, bytes_within_credit(as<receive_op>(op).credit, buffers_.buffer_size()));
+    if (op.kind == op_kind::receive) {
+        if (limits_receives_) {
+            limit_receive(*sqe, bytes_within_credit(as<receive_op>(op).credit, buffers_.buffer_size()));
+        } else {
+            receive_once(*sqe);
+        }
     }
     sqe->user_data = reinterpret_cast<std::uintptr_t>(&op) | for_operation;
     set(op, in_ring);
