@@ -2,6 +2,7 @@
 
 #include "machine/backends.hpp"
 #include "machine/disk.hpp"
+#include "machine/threads.hpp"
 #include <penstock/explain.hpp>
 #include <penstock/version.hpp>
 
@@ -96,8 +97,11 @@ json soft_limit(__rlimit_resource which) {
 json limits() {
     rlimit descriptors{};
     ::getrlimit(RLIMIT_NOFILE, &descriptors);
+    const thread_limit threads = most_threads();
     return {{"descriptors", descriptors.rlim_cur},
             {"descriptors_hard", descriptors.rlim_max},
+            {"threads", threads.count},
+            {"threads_by", threads.by},
             {"memlock_bytes", soft_limit(RLIMIT_MEMLOCK)},
             {"signals_pending", soft_limit(RLIMIT_SIGPENDING)},
             {"aio_max_nr", number_of("/proc/sys/fs/aio-max-nr")},

@@ -17,8 +17,8 @@ std::filesystem::path files_directory();
 /// taken_at (UTC), version, compiler, kernel, cpu, cores (those this process may use), memory_bytes, virtualisation
 /// ("kvm", "none"), governor, mitigations {name: state}, io_uring ("allowed", or why not), privileged (bool), disk
 /// {directory, file_system, device, rotational (bool), direct (bool: O_DIRECT can be opened), scheduler, free_bytes},
-/// limits {descriptors, descriptors_hard, memlock_bytes (null: unlimited), signals_pending, aio_max_nr, aio_nr}, load
-/// [1, 5 and 15 minutes], summary and warnings (see below)
+/// limits {descriptors, descriptors_hard, threads, threads_by (which limit it is), memlock_bytes (null: unlimited),
+/// signals_pending, aio_max_nr, aio_nr}, load [1, 5 and 15 minutes], summary and warnings (see below)
 nlohmann::json describe_environment(const std::filesystem::path& files = files_directory());
 
 /// What makes the figures worth less, in plain words; of what describe_environment() gives.

@@ -1,3 +1,5 @@
+#include "machine/threads.hpp"
+
 #include "workloads/echo_sweep.hpp"
 #include "workloads/echo_trial.hpp"
 #include "workloads/network.hpp"
@@ -8,13 +10,22 @@ namespace iobench {
 
 namespace {
 
+std::string limit_here() {
+    const thread_limit limit = most_threads();
+    return limit.count == 0 ? "" : " Here it is " + std::to_string(limit.count) + " threads, by " + limit.by + ".";
+}
+
 const description text{
     .name = "threads",
     .title = "a thread per connection",
     .says =
-        "The echo of 64 bytes by a blocking call on a thread for each connection (a stack of 64 KiB, of which only "
-        "what is touched costs memory), beside an epoll loop. Each message wakes a thread: that switch is the cost. "
-        "A machine's limit on threads or memory shows as a trial left out, with what the server said.",
+        std::string(
+            "The echo of 64 bytes by a blocking call on a thread for each connection (a stack of 64 KiB, of which only "
+            "what is touched costs memory), beside an epoll loop. Each message wakes a thread: that switch is the "
+            "cost. Where a limit on threads, descriptors or memory is reached, the trial is left out, with what the "
+            "server "
+            "said.") +
+        limit_here(),
     .axis = "connections",
     .metrics = {cpu_per_message(),
                 switches_per_message(),
