@@ -35,6 +35,12 @@ std::expected<call_page*, std::string> map(int descriptor) {
     return page;
 }
 
+call_counts counts_of(const call_page& page) noexcept {
+    call_counts counts{};
+    for (std::size_t i = 0; i < call_kinds; ++i) counts[i] = page[i].count.load(std::memory_order_relaxed);
+    return counts;
+}
+
 }  // namespace
 
 std::expected<shared_counters, std::string> shared_counters::create() {
@@ -60,11 +66,9 @@ shared_counters::~shared_counters() {
     if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-call_counts shared_counters::read() const noexcept {
-    call_counts counts{};
-    for (std::size_t i = 0; page_ != nullptr && i < call_kinds; ++i) counts[i] = (*page_)[i].count.load();
-    return counts;
-}
+call_counts shared_counters::read() const noexcept { return page_ != nullptr ? counts_of(*page_) : call_counts{}; }
+
+call_counts counted_here() noexcept { return counts_of(*detail::counters); }
 
 std::string shared_counters::path() const {
     return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(descriptor_);

@@ -38,6 +38,9 @@ class shared_counters {
 /// From now on the calls of this process, and of those that it forks, are counted in that file, which may be new.
 std::expected<void, std::string> adopt_counters(const std::string& path);
 
+/// What this process has counted; zeros if nobody has asked it to.
+call_counts counted_here() noexcept;
+
 namespace detail {
 extern constinit call_page* counters;  ///< never null: a page that nobody looks at, until one is adopted
 }  // namespace detail

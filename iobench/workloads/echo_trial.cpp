@@ -4,6 +4,7 @@
 #include "process/child.hpp"
 
 #include <algorithm>
+#include <thread>
 
 namespace iobench {
 
@@ -47,7 +48,7 @@ sample figures(const usage& before, const usage& after, const echo_result& done,
 std::vector<contender> echo_contenders() {
     std::vector<contender> all;
     for (const echo_server& one : echo_servers()) {
-        if (!one.who.name.contains(':')) all.push_back(one.who);
+        if (!one.who.name.contains(':') && !one.who.name.starts_with("bare/ring")) all.push_back(one.who);
     }
     return all;
 }
@@ -100,6 +101,16 @@ double echo_trial::resident() const {
 std::string echo_trial::why(const std::string& load_says) {
     const auto said = server_->read_line(std::chrono::milliseconds(200));
     return said || said.error().ends_with("for too long") ? load_says : said.error();
+}
+
+std::expected<double, std::string> echo_trial::cores_in_use(std::chrono::duration<double> during) const {
+    const auto before = server_->used();
+    const auto began = std::chrono::steady_clock::now();
+    std::this_thread::sleep_for(during);
+    const auto after = server_->used();
+    if (!before || !after) return std::unexpected((before ? after : before).error());
+    const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - began;
+    return static_cast<double>(after->cpu_nanoseconds - before->cpu_nanoseconds) / took.count();
 }
 
 std::expected<sample, std::string> run_echo_trial(const contender& who, const echo_job& job,

@@ -31,6 +31,8 @@ class echo_trial {
     const std::string& address() const noexcept { return job_.address; }
     /// Bytes of the server, now.
     double resident() const;
+    /// What the server takes of the machine's cores while nobody says anything.
+    std::expected<double, std::string> cores_in_use(std::chrono::duration<double> during) const;
 
   private:
     std::string why(const std::string& load_says);
@@ -47,7 +49,7 @@ class echo_trial {
 std::expected<sample, std::string> run_echo_trial(const contender&, const echo_job&,
                                                   const std::vector<metric>& metrics);
 
-/// The echo servers, each once: the modes of epoll are a workload of their own.
+/// The echo servers, each once: the modes of epoll and the features of io_uring are workloads of their own.
 std::vector<contender> echo_contenders();
 
 /// A line of its own for each: "64 bytes", "16 KiB", "1 MiB".

@@ -30,9 +30,11 @@ constexpr double short_trial = 0.3;        // seconds; up to here the small set 
 std::vector<metric> metrics() {
     return {{"iops", "operations per second", "1/s", false},
             {"cpu_us", "CPU per operation", "µs"},
+            {"calls", "system calls per operation", ""},
             {"p50_us", "latency, median", "µs"},
             {"p99_us", "latency, 99th percentile", "µs"},
             {"p999_us", "latency, 99.9th percentile", "µs"},
+            {"p9999_us", "latency, 99.99th percentile", "µs"},
             {"switches", "context switches per operation", ""},
             {"mib_s", "throughput", "MiB/s", false}};
 }
@@ -44,7 +46,10 @@ std::string where() {
 
 class files_workload : public workload {
   public:
-    files_workload(description text, std::vector<task_at> tasks) : text_(std::move(text)), tasks_(std::move(tasks)) {
+    using takers = std::vector<contender> (*)();
+
+    files_workload(description text, std::vector<task_at> tasks, takers who = file_contender_names)
+        : text_(std::move(text)), tasks_(std::move(tasks)), takers_(who) {
         text_.says += where();
         text_.metrics = metrics();
     }
@@ -59,15 +64,14 @@ class files_workload : public workload {
         return all;
     }
 
-    std::vector<contender> contenders() const override {
-        return tasks_.front().how == cache::appended ? sync_contender_names() : file_contender_names();
-    }
+    std::vector<contender> contenders() const override { return takers_(); }
 
     std::string left_out(const contender& who, const point& at) const override {
         const task_at& work = task_of(at);
         if (work.how != cache::hot) {
             if (std::string why = no_disk(); !why.empty()) return why;
         }
+        if (who.name.contains("+iopoll") && work.how != cache::bypassed) return "it takes O_DIRECT";
         if (who.name == "fio/psync" && work.job.depth > 1 && (work.files > 1 || !work.job.random)) {
             return "its processes would each read something else than what the others are given";
         }
@@ -99,9 +103,11 @@ class files_workload : public workload {
                      {"p50_us", done->p50_us},
                      {"p99_us", done->p99_us},
                      {"p999_us", done->p999_us},
+                     {"p9999_us", done->p9999_us},
                      {"switches", done->switches / done->operations},
                      {"mib_s", done->operations * static_cast<double>(job.block) / done->seconds / mebibyte}};
         if (done->cpu_seconds >= 0) taken["cpu_us"] = done->cpu_seconds / done->operations * 1e6;
+        if (done->calls >= 0) taken["calls"] = done->calls / done->operations;
         return taken;
     }
 
@@ -124,6 +130,7 @@ class files_workload : public workload {
 
     description text_;
     std::vector<task_at> tasks_;
+    takers takers_;
     std::uint64_t trials_ = 0;
 };
 
@@ -207,6 +214,23 @@ std::shared_ptr<workload> files_many_workload() {
         std::move(tasks));
 }
 
+std::shared_ptr<workload> ring_files_workload() {
+    const auto reads = [](const char* name, cache how, unsigned depth) {
+        return task_at{.at = {name}, .how = how, .job = {.depth = depth}};
+    };
+    return std::make_shared<files_workload>(
+        description{.name = "ring-files",
+                    .title = "io_uring's features on files, random reads of 4 KiB",
+                    .says = "A plain ring, and the same with registered files, registered buffers, a thread of the "
+                            "kernel that polls for requests (SQPOLL, whose CPU is counted), and with completions that "
+                            "are polled for (IOPOLL), which takes a disk with poll queues: elsewhere the kernel "
+                            "refuses it, or waits for the interrupt while it burns the CPU."},
+        std::vector<task_at>{reads("O_DIRECT, 1 under way", cache::bypassed, 1),
+                             reads("O_DIRECT, 32 under way", cache::bypassed, 32),
+                             reads("cache hot, 32 under way", cache::hot, 32)},
+        ring_feature_contender_names);
+}
+
 std::shared_ptr<workload> fsync_workload() {
     const auto at_depth = [](unsigned depth, scale from) {
         const std::string name = std::to_string(depth) + (depth == 1 ? " append under way" : " appends under way");
@@ -223,7 +247,7 @@ std::shared_ptr<workload> fsync_workload() {
                         "a log does. io_uring links the two, native AIO and POSIX AIO submit the second when the "
                         "first has ended. With many under way the file system may commit several at once.",
                     .axis = "appends under way"},
-        std::vector<task_at>{at_depth(1, scale::quick), at_depth(16, scale::survey)});
+        std::vector<task_at>{at_depth(1, scale::quick), at_depth(16, scale::survey)}, sync_contender_names);
 }
 
 }  // namespace iobench

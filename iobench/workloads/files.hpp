@@ -16,6 +16,9 @@ std::shared_ptr<workload> files_sequential_workload();
 /// The same random reads from one file and from 64.
 std::shared_ptr<workload> files_many_workload();
 
+/// Random reads by a plain ring, and by the same with registered files, buffers and pollers.
+std::shared_ptr<workload> ring_files_workload();
+
 /// Appending 4 KiB and making it durable.
 std::shared_ptr<workload> fsync_workload();
 

@@ -48,6 +48,8 @@ def races_are_run():
 
 def experiments_are_run():
     wanted = {  # a contender, and what it must have found out
+        ("ring-files", "bare/ring"): "calls",
+        ("ring-files", "bare/ring+files+buffers"): "iops",
         ("fsync", "penstock/io_uring"): "iops",
         ("fsync", "bare/linux_aio"): "iops",
         ("fsync", "bare/io_uring"): "iops",

@@ -16,6 +16,7 @@ CONTENDERS = {
     "batch": "bare/epoll,penstock/epoll",
     "rate": "bare/epoll,penstock/epoll",
     "triggers": "bare/epoll,bare/epoll:oneshot",
+    "ring-sockets": "bare/ring,bare/ring+files,bare/ring+buffers,bare/ring+zero-copy",
     "threads": "bare/threads",
     "idle": "bare/epoll",
     "accept": "bare/epoll shared,bare/epoll reuseport",

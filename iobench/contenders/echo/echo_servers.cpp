@@ -34,7 +34,7 @@ int serve(std::span<const std::string> arguments) {
 
 std::vector<echo_server> echo_servers() {
     std::vector<echo_server> all;
-    for (auto* const some : {penstock_echo_servers, bare_echo_servers, peer_echo_servers}) {
+    for (auto* const some : {penstock_echo_servers, bare_echo_servers, ring_feature_echo_servers, peer_echo_servers}) {
         for (echo_server& one : some()) all.push_back(std::move(one));
     }
     return all;

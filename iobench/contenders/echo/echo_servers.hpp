@@ -25,6 +25,8 @@ std::vector<echo_server> penstock_echo_servers();
 /// Calls `made` with the loop of a server of penstock_echo_servers() before it serves: for who wants its statistics.
 void on_penstock_loop(std::function<void(penstock::loop&)> made);
 std::vector<echo_server> bare_echo_servers();
+/// A plain ring and what its features add: "bare/ring", "bare/ring+files". Of the workload that compares them.
+std::vector<echo_server> ring_feature_echo_servers();
 std::vector<echo_server> peer_echo_servers();
 /// All of them, also those that can't run here.
 std::vector<echo_server> echo_servers();

@@ -1,5 +1,6 @@
 // Native AIO as most programs use it: by libaio, which reads completions from the shared ring where it can.
 #include "contenders/files/file_contenders.hpp"
+#include "count/counters.hpp"
 
 #if IOBENCH_HAS_LIBAIO
 
@@ -35,11 +36,13 @@ void read_with_libaio(file_work& work) {
     for (std::size_t i = 0; i < requests.size(); ++i) start(i);
     while (under_way != 0) {
         for (std::size_t taken = 0; taken < batch.size();) {
+            note(call::io_submit);  // libaio's own calls go by unseen
             const int n = ::io_submit(context, static_cast<long>(batch.size() - taken), batch.data() + taken);
             if (n < 0) give_up("io_submit", -n);
             taken += static_cast<std::size_t>(n);
         }
         batch.clear();
+        note(call::io_getevents);
         const int came = ::io_getevents(context, 1, static_cast<long>(events.size()), events.data(), nullptr);
         for (int n = 0; n < came; ++n) {
             const ::io_event& event = events[static_cast<std::size_t>(n)];

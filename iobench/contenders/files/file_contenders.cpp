@@ -39,7 +39,7 @@ std::vector<file_contender> bare_file_contenders() {
 
 std::vector<file_contender> own_file_contenders() {
     std::vector<file_contender> all;
-    for (auto* const some : {penstock_file_contenders, bare_file_contenders}) {
+    for (auto* const some : {penstock_file_contenders, bare_file_contenders, ring_feature_file_contenders}) {
         for (file_contender& one : some()) all.push_back(std::move(one));
     }
     return all;

@@ -25,6 +25,8 @@ struct file_contender {
 
 std::vector<file_contender> penstock_file_contenders();
 std::vector<file_contender> bare_file_contenders();
+/// A plain ring and what its features add: "bare/ring", "bare/ring+files". Of the workload that compares them.
+std::vector<file_contender> ring_feature_file_contenders();
 /// All that run as a child of this program; not fio.
 std::vector<file_contender> own_file_contenders();
 

@@ -51,9 +51,9 @@ std::expected<file_job, std::string> file_job_from(const nlohmann::json& from) {
 }
 
 nlohmann::json to_json(const file_result& r) {
-    return {{"operations", r.operations}, {"seconds", r.seconds}, {"cpu_seconds", r.cpu_seconds},
-            {"switches", r.switches},     {"p50_us", r.p50_us},   {"p99_us", r.p99_us},
-            {"p999_us", r.p999_us}};
+    return {{"operations", r.operations}, {"seconds", r.seconds},   {"cpu_seconds", r.cpu_seconds},
+            {"switches", r.switches},     {"p50_us", r.p50_us},     {"p99_us", r.p99_us},
+            {"p999_us", r.p999_us},       {"p9999_us", r.p9999_us}, {"calls", r.calls}};
 }
 
 std::expected<file_result, std::string> file_result_from(const nlohmann::json& from) {
@@ -66,6 +66,8 @@ std::expected<file_result, std::string> file_result_from(const nlohmann::json& f
         from.at("p50_us").get_to(r.p50_us);
         from.at("p99_us").get_to(r.p99_us);
         from.at("p999_us").get_to(r.p999_us);
+        from.at("p9999_us").get_to(r.p9999_us);
+        from.at("calls").get_to(r.calls);
     } catch (const nlohmann::json::exception& wrong) {
         return std::unexpected(wrong.what());
     }

@@ -40,6 +40,8 @@ struct file_result {
     double p50_us = 0;
     double p99_us = 0;
     double p999_us = 0;
+    double p9999_us = 0;
+    double calls = unknown;  ///< system calls, of all threads
 };
 
 nlohmann::json to_json(const file_result&);

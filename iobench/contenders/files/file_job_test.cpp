@@ -30,7 +30,7 @@ TEST(file_job, out_of_bounds_is_refused_with_the_reason) {
 }
 
 TEST(file_result, comes_back_from_json_as_it_was) {
-    const file_result taken{1000, 0.5, 0.25, 12, 80, 200, 900};
+    const file_result taken{1000, 0.5, 0.25, 12, 80, 200, 900, 950, 32};
     const auto back = file_result_from(to_json(taken));
     ASSERT_TRUE(back) << back.error();
     EXPECT_EQ(to_json(*back), to_json(taken));

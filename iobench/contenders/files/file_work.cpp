@@ -1,6 +1,7 @@
 #include "contenders/files/file_work.hpp"
 
 #include "contenders/files/content.hpp"
+#include "count/counters.hpp"
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -86,7 +87,7 @@ file_work::reading file_work::read_clocks() noexcept {
     ::getrusage(RUSAGE_SELF, &used);
     return {static_cast<double>(nanoseconds_of(CLOCK_MONOTONIC)) / 1e9,
             static_cast<double>(nanoseconds_of(CLOCK_PROCESS_CPUTIME_ID)) / 1e9,
-            static_cast<double>(used.ru_nvcsw + used.ru_nivcsw)};
+            static_cast<double>(used.ru_nvcsw + used.ru_nivcsw), static_cast<double>(total(counted_here()))};
 }
 
 void file_work::keep_time() {
@@ -121,7 +122,9 @@ file_result file_work::finish() {
             .switches = to_.switches - from_.switches,
             .p50_us = microseconds(0.50),
             .p99_us = microseconds(0.99),
-            .p999_us = microseconds(0.999)};
+            .p999_us = microseconds(0.999),
+            .p9999_us = microseconds(0.9999),
+            .calls = to_.calls - from_.calls};
 }
 
 void file_work::check_written() const {

@@ -57,6 +57,7 @@ class file_work {
         double seconds = 0;
         double cpu_seconds = 0;
         double switches = 0;
+        double calls = 0;
     };
 
     static reading read_clocks() noexcept;

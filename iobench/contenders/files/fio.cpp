@@ -81,7 +81,7 @@ std::vector<std::string> fio_command(std::string_view engine, const file_job& jo
         "--allow_file_create=0",
         "--lat_percentiles=1",
         "--clat_percentiles=0",
-        "--percentile_list=50:99:99.9",
+        "--percentile_list=50:99:99.9:99.99",
         "--filename=" + joined(job.paths),
         "--filesize=" + std::to_string(job.bytes),
         "--size=" + std::to_string(blocks * job.block),
@@ -124,7 +124,8 @@ std::expected<file_result, std::string> read_fio_report(std::string_view said, b
                            .switches = job.at("ctx"),
                            .p50_us = percentile("50.000000"),
                            .p99_us = percentile("99.000000"),
-                           .p999_us = percentile("99.900000")};
+                           .p999_us = percentile("99.900000"),
+                           .p9999_us = percentile("99.990000")};
     } catch (const nlohmann::json::exception& wrong) {
         return std::unexpected(std::string("fio's report: ") + wrong.what());
     }

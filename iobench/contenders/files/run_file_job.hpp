@@ -16,6 +16,9 @@ std::vector<contender> file_contender_names();
 /// Those of them that can do file_job::sync.
 std::vector<contender> sync_contender_names();
 /// Why one has no business at this depth; empty if it has.
+/// io_uring's features, one by one.
+std::vector<contender> ring_feature_contender_names();
+
 std::string left_out_at(const contender&, unsigned depth);
 
 /// Has it done in a process of its own, on the core of what is measured. `prepare` is called when all is set up and
