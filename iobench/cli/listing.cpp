@@ -4,6 +4,7 @@
 #include "report/text.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <map>
 
@@ -13,9 +14,25 @@ namespace {
 
 void say(const std::string& text) { std::fputs(text.c_str(), stdout); }
 
+std::string number(double x) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.7g", x);
+    return text;
+}
+
+/// What --point takes: of a sweep the numbers, else the names.
 std::string points_of(const workload& work) {
+    const auto all = work.points(scale::full);
+    const bool sweep =
+        !work.about().axis.empty() && std::ranges::none_of(all, [](const point& at) { return std::isnan(at.x); });
     std::string text;
-    for (const point& at : work.points(scale::full)) text += (text.empty() ? "" : ", ") + at.name;
+    for (const point& at : all) {
+        if (sweep) {
+            text += (text.empty() ? work.about().axis + ": " : ", ") + number(at.x);
+        } else {
+            text += (text.empty() ? "\"" : "; \"") + at.name + "\"";
+        }
+    }
     return text;
 }
 
@@ -32,7 +49,7 @@ void list_group(const std::vector<entry>& all, group of, const char* title) {
     for (const entry& one : all) {
         if (one.who.of != of) continue;
         const bool here = one.who.unavailable.empty();
-        const auto lines = wrapped(here ? one.in : one.who.unavailable, terminal_width - width - 6);
+        const auto lines = wrapped(here ? one.in : one.who.unavailable, terminal_columns() - width - 6);
         for (std::size_t i = 0; i < lines.size(); ++i) {
             say((i > 0  ? "    "
                  : here ? "  ✓ "
@@ -46,7 +63,7 @@ void list_group(const std::vector<entry>& all, group of, const char* title) {
 
 int list_all() {
     std::vector<entry> all;
-    say("Workloads (iobench run NAME)\n");
+    say("Workloads: iobench run NAME; at some points only: --point POINT\n");
     for (const auto& one : workloads()) {
         const std::string& name = one->about().name;
         say("  " + padded_right(name, 18) + "  " + one->about().title + "\n");

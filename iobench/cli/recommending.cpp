@@ -18,7 +18,7 @@ void say(const std::string& text) { std::fputs(text.c_str(), stdout); }
 /// A name and what is said of it, which may take several lines.
 void say_fact(const char* name, const std::string& text) {
     constexpr std::size_t indent = 18;
-    const auto lines = wrapped(text, terminal_width - indent);
+    const auto lines = wrapped(text, terminal_columns() - indent);
     for (std::size_t i = 0; i < lines.size(); ++i) {
         say("  " + padded_right(i == 0 ? name : "", indent - 2) + lines[i] + "\n");
     }

@@ -63,18 +63,35 @@ void look_behind(recommendation& made, const std::vector<const series*>& field, 
     }
 }
 
-/// Points of the same workload where another one is better, as far as that is sure.
+/// Who is better than `model` at a point beyond doubt; empty if nobody is.
+std::string better_at(const point& at, const recommendation& made, const results& all, const scenario& of,
+                      const metric& by) {
+    const auto field = candidates(all, of, made.workload, at.name, by);
+    const auto same = std::ranges::find(field, made.model, [](const series* one) { return mechanism_of(*one); });
+    if (same == field.end() || same == field.begin()) return {};
+    const auto beside = compare(**same, *field.front(), by);
+    return beside && beside->is == verdict::slower ? mechanism_of(*field.front()) : "";
+}
+
+/// Points of the same workload where another one is better; neighbours with the same one are told at once.
 void look_around(recommendation& made, const results& all, const scenario& of, const metric& by) {
+    std::string first;
+    std::string last;
+    std::string model;
+    const auto tell = [&] {
+        if (model.empty()) return;
+        made.changes.push_back((first == last ? "at " + first : "from " + first + " to " + last) + " it is " + model);
+    };
     for (const point& at : all.points(made.workload)) {
-        if (at.name == made.point) continue;
-        const auto field = candidates(all, of, made.workload, at.name, by);
-        const auto same = std::ranges::find(field, made.model, [](const series* one) { return mechanism_of(*one); });
-        if (same == field.end() || same == field.begin()) continue;
-        const auto beside = compare(**same, *field.front(), by);
-        if (beside && beside->is == verdict::slower) {
-            made.changes.push_back("at " + at.name + " it is " + mechanism_of(*field.front()));
+        const std::string better = better_at(at, made, all, of, by);
+        if (better != model) {
+            tell();
+            first = at.name;
+            model = better;
         }
+        last = at.name;
     }
+    tell();
 }
 
 std::string command_for(const evidence& wanted) {

@@ -50,6 +50,13 @@ TEST(recommendation, is_the_best_of_penstock_with_its_margin) {
     EXPECT_THAT(made.changes, Contains("at 1 connections it is threads"));
 }
 
+TEST(recommendation, tells_neighbours_with_the_same_winner_at_once) {
+    results all = echoes();
+    add(all, "penstock/io_uring", 4, {9, 9, 9, 9, 9});
+    add(all, "penstock/threads", 4, {7, 7, 7, 7, 7});
+    EXPECT_THAT(of(all, "socket-only server").changes, Contains("from 1 connections to 4 connections it is threads"));
+}
+
 TEST(recommendation, keeps_to_what_the_scenario_may_use) {
     const results all = echoes();
     EXPECT_EQ(of(all, "old or hardened host").model, "epoll");

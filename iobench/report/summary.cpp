@@ -51,7 +51,7 @@ std::string terminal_head(const results& all, bool colours) {
     if (const std::string line = all.environment.value("summary", ""); !line.empty()) text += line + "\n";
     for (const std::string& one : warnings(all.environment)) {
         bool first = true;
-        for (const std::string& line : wrapped(one, terminal_width - 4)) {
+        for (const std::string& line : wrapped(one, terminal_columns() - 4)) {
             text += (first ? shaded("  ! ", shade::yellow, colours) : "    ") + line + "\n";
             first = false;
         }

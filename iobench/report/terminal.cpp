@@ -49,8 +49,8 @@ std::vector<column> columns_for(const ranked_workload& work, const ranked_point&
             std::ranges::any_of(here.rows, [&](const standing& row) { return !row.of->values(m.name).empty(); });
         if (!there) continue;
         column one = column_of(m, here);
-        if (one.width + gap > room) break;
-        room -= one.width + gap;
+        if (!all.empty() && one.width + gap > room) break;  // what they are compared by there is always
+        room -= std::min(room, one.width + gap);
         all.push_back(std::move(one));
     }
     return all;
@@ -86,7 +86,8 @@ std::string beside_the_best(const standing& row, bool colours) {
 std::string table(const ranked_workload& work, const ranked_point& here, bool colours) {
     std::size_t first = 0;
     for (const standing& row : here.rows) first = std::max(first, columns_of(row.who().name) + gap);
-    const auto columns = columns_for(work, here, terminal_width - first - relation_columns);
+    const std::size_t taken = first + relation_columns;
+    const auto columns = columns_for(work, here, terminal_columns() - std::min(taken, terminal_columns()));
     std::string text =
         shaded(work.about->title + ", " + here.at.name, shade::bold, colours) + "\n" + headings(columns, first);
     for (std::size_t i = 0; i < here.rows.size(); ++i) {

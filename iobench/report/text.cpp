@@ -1,8 +1,20 @@
 #include "report/text.hpp"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <algorithm>
 
 namespace iobench {
+
+std::size_t terminal_columns() noexcept {
+    constexpr std::size_t narrowest = 60;
+    constexpr std::size_t widest = 120;
+    constexpr std::size_t without = 100;
+    winsize size{};
+    if (::isatty(1) == 0 || ::ioctl(1, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return without;
+    return std::clamp<std::size_t>(size.ws_col, narrowest, widest);
+}
 
 std::size_t columns_of(std::string_view text) {
     const auto starts = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; };
@@ -37,7 +49,7 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t columns) {
 
 std::string paragraph(std::string_view text, std::size_t indent) {
     std::string all;
-    for (const std::string& line : wrapped(text, terminal_width - indent)) {
+    for (const std::string& line : wrapped(text, terminal_columns() - indent)) {
         all += std::string(indent, ' ') + line + "\n";
     }
     return all;

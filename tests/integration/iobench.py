@@ -38,7 +38,7 @@ def lists_workloads_and_contenders():
     done = run([IOBENCH, "list"])
     said = done.stdout.decode()
     check_equal((done.returncode, done.stderr), (0, b""), "iobench list")
-    for expected in ["echo of 64 bytes", "256 connections", "✓ bare/epoll", "penstock/threads"]:
+    for expected in ["echo of 64 bytes", "connections: 1, 4, 32, 256", "✓ bare/epoll", "penstock/threads"]:
         check(expected in said, f"{expected!r} is missing in {said}")
     check(max(map(len, said.splitlines())) <= 100, "a line is wider than 100 columns")
 
