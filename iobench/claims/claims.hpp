@@ -34,7 +34,8 @@ struct quantity {
     double scale = 1;  ///< what it is multiplied by before it is shown and judged
     double low = -std::numeric_limits<double>::infinity();
     double high = std::numeric_limits<double>::infinity();
-    bool judged = true;  ///< otherwise it is only shown
+    bool judged = true;    ///< otherwise it is only shown
+    bool lenient = false;  ///< it agrees as long as any of its interval does: a tie is no worse
 };
 
 enum class ruling {
@@ -60,18 +61,24 @@ struct claim {
     std::string says = {};
     std::vector<quantity> figures = {};
     settled fact = {};        ///< instead of, or beside, figures; `by` is empty if there is none
-    std::string cannot = {};  ///< why it can't be measured here; empty if it can
+    std::string cannot = {};  ///< why it can't be measured, where no figure that is judged could be; empty if it can
     std::string note = {};
 };
 
 /// All of them, in the order in which they are shown.
 const std::vector<claim>& claims();
 
+/// What penstock is held to: of its own, and judged with the benefit of the doubt.
+const std::vector<claim>& bounds();
+
 /// The workloads that a claim needs, each once.
 std::vector<std::string> workloads_of(const claim&);
 std::vector<std::string> contenders_of(const claim&);
 /// What measures or checks it: a line for a shell, "iobench run echo --contender bare/epoll", or a test.
 std::string command_of(const claim&);
+
+/// Whether a claim's figures come from that contender at that point. "first" and "last" count as any point.
+bool needs(const claim&, const std::string& workload, const point&, const contender&);
 
 /// A quantity as this machine has it.
 struct shown {

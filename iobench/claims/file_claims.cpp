@@ -20,6 +20,20 @@ quantity iops(const char* label, const char* cache, const char* contender, const
             .high = high};
 }
 
+place polled(const char* metric) {
+    return {"ring-files", "O_DIRECT, 1 under way", "bare/ring+files+buffers+sqpoll+iopoll", metric};
+}
+
+/// What one call for many costs of a call for each.
+quantity many(const char* label, const char* point, const char* contender) {
+    return {.label = label,
+            .as = form::ratio,
+            .of = {"buffers", point, contender, "cpu_ns"},
+            .to = {"buffers", point, "bare/read", "cpu_ns"},
+            .low = 0,
+            .high = 0.98};
+}
+
 constexpr double endless = std::numeric_limits<double>::infinity();
 
 }  // namespace
@@ -67,7 +81,22 @@ std::vector<claim> file_claims() {
         {.id = "iopoll-nvme",
          .source = "001",
          .says = "IOPOLL and SQPOLL on NVMe: 50 to 100 µs with no system call",
-         .cannot = "it takes an NVMe disk with poll queues (nvme.poll_queues), and no contender uses them yet"},
+         .figures =
+             {{.label = "latency of a read, median", .unit = "µs", .of = polled("p50_us"), .low = 50, .high = 100},
+              {.label = "system calls per read", .of = polled("calls"), .low = 0, .high = 0.01}},
+         .cannot = "it takes an NVMe disk with poll queues (nvme.poll_queues)"},
+        {.id = "one-or-many",
+         .source = "000",
+         .says = "readv takes many buffers of one descriptor in a call; a batch of PREAD or PREADV takes many "
+                 "descriptors, too, and saves",
+         .figures = {many("preadv to pread, CPU per KiB, 1 descriptor, 16 buffers", "1 descriptor, 16 buffers",
+                          "bare/readv"),
+                     many("PREAD batch to pread, 16 descriptors, 1 buffer", "16 descriptors, 1 buffer",
+                          "bare/linux_aio-pread"),
+                     many("PREADV batch to pread, 16 of each", "16 descriptors, 16 buffers", "bare/linux_aio-preadv"),
+                     many("io_uring READV batch to pread, 16 of each", "16 descriptors, 16 buffers",
+                          "bare/io_uring-readv")},
+         .note = "`iobench run buffers` has the whole table of two by two."},
     };
 }
 

@@ -70,10 +70,10 @@ struct tally {
     int unsure = 0;
 
     void add(const shown& one) {
-        if (one.value.low >= one.of->low && one.value.high <= one.of->high) {
-            ++agree;
-        } else if (one.value.high < one.of->low || one.value.low > one.of->high) {
+        if (one.value.high < one.of->low || one.value.low > one.of->high) {
             ++disagree;
+        } else if (one.of->lenient || (one.value.low >= one.of->low && one.value.high <= one.of->high)) {
+            ++agree;
         } else {
             ++unsure;
         }
@@ -88,6 +88,14 @@ struct tally {
 
 }  // namespace
 
+bool needs(const claim& said, const std::string& workload, const point& at, const contender& who) {
+    const auto is_there = [&](const place& where) {
+        const bool any = where.point == "first" || where.point == "last";
+        return where.workload == workload && where.contender == who.name && (any || is_at(at, where.point));
+    };
+    return std::ranges::any_of(said.figures, [&](const quantity& one) { return is_there(one.of) || is_there(one.to); });
+}
+
 std::string_view to_string(ruling is) {
     switch (is) {
         case ruling::holds: return "holds";
@@ -97,6 +105,20 @@ std::string_view to_string(ruling is) {
         case ruling::cannot_be_known: return "can't be measured here";
     }
     return "";
+}
+
+/// Why something that a claim needs was left out; empty if nothing is known.
+std::string reason_of(const claim& said, const results& all) {
+    for (const skipped& one : all.left_out) {
+        for (const quantity& wanted : said.figures) {
+            for (const place* const where : {&wanted.of, &wanted.to}) {
+                const bool there =
+                    one.what.starts_with(where->workload + ", ") && one.what.ends_with(", " + where->contender);
+                if (!where->workload.empty() && there) return where->contender + ": " + one.why;
+            }
+        }
+    }
+    return {};
 }
 
 finding judge(const claim& said, const results& all) {
@@ -110,8 +132,11 @@ finding judge(const claim& said, const results& all) {
     }
     found.is = count.says();
     if (found.is == ruling::not_measured && !said.fact.by.empty()) found.is = said.fact.is;
-    if (!said.cannot.empty()) found.is = ruling::cannot_be_known;
-    if (found.is == ruling::cannot_be_known) found.why = said.cannot;
+    if (found.is == ruling::not_measured && !said.cannot.empty()) found.is = ruling::cannot_be_known;
+    if (found.is == ruling::cannot_be_known) {
+        const std::string reason = reason_of(said, all);
+        found.why = said.cannot + (reason.empty() ? "" : "; " + reason);
+    }
     if (found.is == ruling::not_measured) found.why = "the results at hand do not have it: " + command_of(said);
     return found;
 }

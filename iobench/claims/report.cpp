@@ -1,5 +1,7 @@
 #include "claims/report.hpp"
 
+#include "report/text.hpp"
+
 #include <cmath>
 #include <cstdio>
 #include <map>
@@ -29,12 +31,25 @@ std::string line(const shown& one) {
            number(one.value.high) + "]" + limits(*one.of);
 }
 
+/// Behind four blanks, further lines behind eleven: below what is said, and not below what it is called.
+std::string hanging(const std::string& text) {
+    constexpr std::size_t indent = 4;
+    constexpr std::size_t called = 7;
+    std::string all;
+    const auto lines = wrapped(text.substr(called), terminal_columns() - indent - called);
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        all +=
+            std::string(indent, ' ') + (i == 0 ? text.substr(0, called) : std::string(called, ' ')) + lines[i] + "\n";
+    }
+    return all;
+}
+
 nlohmann::json finite(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(); }
 
-std::string tail(const std::vector<finding>& all) {
+std::string tail(const std::vector<finding>& all, const char* name) {
     std::map<ruling, int> counts;
     for (const finding& one : all) ++counts[one.is];
-    std::string text = std::to_string(all.size()) + " claims:";
+    std::string text = std::to_string(all.size()) + " " + name + ":";
     for (const auto& [is, count] : counts) text += " " + std::to_string(count) + " " + std::string(to_string(is)) + ",";
     text.back() = '\n';
     return text;
@@ -42,23 +57,22 @@ std::string tail(const std::vector<finding>& all) {
 
 }  // namespace
 
-std::string claims_text(const std::vector<finding>& all) {
+std::string claims_text(const std::vector<finding>& all, const char* name) {
     std::string text;
     for (const finding& one : all) {
-        char head[128];
-        std::snprintf(head, sizeof head, "%-24s %-22s ", one.of->id.c_str(), std::string(to_string(one.is)).c_str());
-        text.append(head).append(one.of->says).append(" [").append(one.of->source).append("]\n");
-        const auto add = [&](const std::string& more) {
-            if (!more.empty()) text.append("    ").append(more).append("\n");
+        text += one.of->id + ": " + std::string(to_string(one.is)) + "\n";
+        const auto add = [&](const char* before, const std::string& more) {
+            if (!more.empty()) text += hanging(before + more);
         };
-        for (const shown& figure : one.figures) add(line(figure));
-        add(one.of->fact.shows);
-        add(one.why);
-        add(one.of->note);
-        if (one.is != ruling::not_measured && !command_of(*one.of).empty()) add("by: " + command_of(*one.of));
-        if (!one.of->figures.empty() && !one.of->fact.by.empty()) add("and: " + one.of->fact.by);
+        add("said:  ", one.of->says + " [" + one.of->source + "]");
+        for (const shown& figure : one.figures) add("here:  ", line(figure));
+        add("known: ", one.of->fact.shows);
+        add("why:   ", one.why);
+        add("note:  ", one.of->note);
+        if (one.is != ruling::not_measured) add("by:    ", command_of(*one.of));
+        if (!one.of->figures.empty()) add("and:   ", one.of->fact.by);
     }
-    return text + tail(all);
+    return text + "\n" + tail(all, name);
 }
 
 nlohmann::json claims_json(const std::vector<finding>& all) {

@@ -9,8 +9,9 @@
 
 namespace iobench {
 
-/// A row for each claim that begins with its id and its verdict; further lines of it are indented.
-std::string claims_text(const std::vector<finding>&);
+/// A row for each claim: "id: verdict", and indented lines below. As wide as the terminal.
+/// `name` is what they are called, "claims".
+std::string claims_text(const std::vector<finding>&, const char* name = "claims");
 
 nlohmann::json claims_json(const std::vector<finding>&);
 

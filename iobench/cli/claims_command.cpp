@@ -2,16 +2,18 @@
 
 #include "claims/claims.hpp"
 #include "claims/report.hpp"
+#include "cli/progress_view.hpp"
 #include "machine/environment.hpp"
 #include "method/method.hpp"
 #include "process/interrupt.hpp"
 #include "registry.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
+#include <fstream>
 #include <set>
 
 namespace iobench {
@@ -23,16 +25,17 @@ using seconds = std::chrono::duration<double>;
 constexpr seconds quick_budget{105};  // `--quick` is to end within two minutes
 constexpr seconds usual_budget{300};
 
-/// What all claims need, and no more.
-plan plan_for_claims(bool quick) {
+/// What all of them need, and no more.
+plan plan_for(const std::vector<claim>& all, bool quick) {
     std::set<std::string> works;
-    std::set<std::string> contenders;
-    for (const claim& one : claims()) {
+    for (const claim& one : all) {
         for (std::string& name : workloads_of(one)) works.insert(std::move(name));
-        for (std::string& name : contenders_of(one)) contenders.insert(std::move(name));
     }
-    plan made{.contenders = {contenders.begin(), contenders.end()},
-              .much = quick ? scale::quick : scale::survey,
+    const auto needed = [&all](const std::string& workload, const point& at, const contender& who) {
+        return std::ranges::any_of(all, [&](const claim& one) { return needs(one, workload, at, who); });
+    };
+    plan made{.needed = needed,
+              .much = scale::full,
               .each = {.length = seconds(0.1)},
               .most = {.length = seconds(quick ? 0.3 : 1)},
               .budget = quick ? quick_budget : usual_budget,
@@ -43,24 +46,13 @@ plan plan_for_claims(bool quick) {
     return made;
 }
 
-/// On a terminal one line that changes; elsewhere a line for each workload.
-void show(const progress& at) {
-    static std::string last;
-    if (::isatty(2) != 0) {
-        std::fprintf(stderr, "\r\033[K%3.0f %%  %s, %s, %s, %.0f s left", at.done * 100, at.workload.c_str(),
-                     at.at.c_str(), at.by.c_str(), at.remaining.count());
-    } else if (at.workload != last) {
-        std::fprintf(stderr, "%3.0f %%  %s\n", at.done * 100, at.workload.c_str());
-    }
-    last = at.workload;
-    std::fflush(stderr);
-}
-
 }  // namespace
 
-claims_command::claims_command(CLI::App& program)
-    : command_(program.add_subcommand("claims", "what is often said of I/O models, and what this machine shows")) {
-    command_->add_option("file", input_, "what `run --json` wrote; without it, what the claims need is measured now");
+claims_command::claims_command(CLI::App& program, const char* name, const char* says, const std::vector<claim>& all)
+    : name_(name), all_(all), command_(program.add_subcommand(name, says)) {
+    command_->add_option("file", input_, "what `run --json` wrote; without it, what they need is measured now");
+    command_->add_option("--save", save_, "write every raw sample to this file, as `run --json` does");
+    command_->footer(std::string("Examples:\n  iobench ") + name + "\n  iobench " + name + " iobench-report.json");
     command_->add_flag("--json", json_, "print JSON");
     command_->add_flag("--quick", quick_, "measure for less than two minutes");
 }
@@ -69,9 +61,16 @@ std::expected<results, std::string> claims_command::find_results() const {
     if (!input_.empty()) return load(input_);
     note_interrupts();
     const nlohmann::json environment = describe_environment();
-    results all = iobench::run(plan_for_claims(quick_), show);
+    progress_view view;
+    results all = iobench::run(plan_for(all_, quick_), [&](const progress& at) { view.show(at); });
     all.environment = environment;
-    if (::isatty(2) != 0) std::fputs("\r\033[K", stderr);
+    all.command = std::string("iobench ") + name_ + (quick_ ? " --quick" : "");
+    view.finish();
+    if (save_.empty()) return all;
+    std::ofstream out(save_);
+    out << to_json(all).dump() << "\n";
+    out.close();
+    if (!out) return std::unexpected(save_ + ": " + std::strerror(errno));
     return all;
 }
 
@@ -82,8 +81,8 @@ int claims_command::run() const {
         return 2;
     }
     std::vector<finding> findings;
-    for (const claim& one : claims()) findings.push_back(judge(one, *all));
-    const std::string text = json_ ? claims_json(findings).dump(1) + "\n" : claims_text(findings);
+    for (const claim& one : all_) findings.push_back(judge(one, *all));
+    const std::string text = json_ ? claims_json(findings).dump(1) + "\n" : claims_text(findings, name_);
     std::fputs(text.c_str(), stdout);
     return all->complete ? 0 : 130;
 }

@@ -106,7 +106,8 @@ int command_line(int count, char** values) {
     recommends->add_option("file", measured, "what a survey or `run --json` wrote")->capture_default_str();
     recommends->footer(recommend_examples);
     const report_command reports(app);
-    const claims_command claims(app);
+    const claims_command said(app, "claims", "what is often said of I/O models, and what this machine shows", claims());
+    const claims_command held_to(app, "bounds", "what penstock is held to, and what this machine shows", bounds());
     try {
         app.parse(count, values);
     } catch (const CLI::Success& asked) {
@@ -119,7 +120,8 @@ int command_line(int count, char** values) {
     if (compares->parsed()) return compare_files(before, after);
     if (recommends->parsed()) return recommend_from(measured);
     if (reports.parsed()) return reports.run();
-    if (claims.parsed()) return claims.run();
+    if (said.parsed()) return said.run();
+    if (held_to.parsed()) return held_to.run();
     return survey(surveyed);
 }
 

@@ -87,7 +87,7 @@ bool write(const std::string& path, const std::string& text) {
 
 bool write_reports(const results& all, const wish& wanted) {
     bool good = true;
-    if (!wanted.json.empty()) good &= write(wanted.json, to_json(all).dump(1) + "\n");
+    if (!wanted.json.empty()) good &= write(wanted.json, to_json(all).dump() + "\n");
     if (!wanted.html.empty()) good &= write(wanted.html, html_report(all));
     if (!wanted.markdown.empty()) good &= write(wanted.markdown, markdown_report(all));
     return good;

@@ -55,6 +55,7 @@ std::vector<field> draw_up(const plan& wanted, results& into) {
         for (const point& at : points_of(*work, wanted)) {
             field here{.of = work.get(), .at = at};
             for (const contender& who : takers) {
+                if (wanted.needed && !wanted.needed(name, at, who)) continue;
                 if (const std::string why = work->left_out(who, at); !why.empty()) {
                     into.left_out.push_back({name + ", " + at.name + ", " + who.name, why});
                     continue;

@@ -19,6 +19,8 @@ struct plan {
     std::vector<std::string> contenders = {};  ///< names, or groups ("penstock", "bare", "peer"); empty: all
     std::vector<std::string> points =
         {};  ///< names, or numbers on the axis ("256"), of full scale; empty: those of `much`
+    /// What of that is needed; asked for each contender at each point.
+    std::function<bool(const std::string& workload, const point&, const contender&)> needed = {};
     scale much = scale::survey;
     pace each = {};  ///< with a budget: the least
     pace most = {};  ///< with a budget: the most; otherwise of no meaning

@@ -94,7 +94,7 @@ def outcome_of(line, folder, origin):
         words += ["--quick"]
     here = in_this_build(words, folder, origin)
     if Path(words[0]).name == "iobench":
-        if not FULL and (len(words) == 1 or words[1] in ("claims", "recommend")):
+        if not FULL and (len(words) == 1 or words[1] in ("claims", "bounds", "recommend")):
             return "left out", "it measures for minutes, or needs what did"
         why = run([*here, "--budget", "2"] if words[1:2] == ["run"] else here, folder)
     else:
