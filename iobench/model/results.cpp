@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 
@@ -39,13 +41,26 @@ description read_description(const nlohmann::json& from) {
     return about;
 }
 
+/// Six digits are more than any trial is good for, and half the size of what a double may have.
+std::vector<sample> rounded(const std::vector<sample>& samples) {
+    std::vector<sample> all = samples;
+    for (sample& one : all) {
+        for (auto& [name, value] : one) {
+            char text[32];
+            std::snprintf(text, sizeof text, "%.6g", value);
+            value = std::strtod(text, nullptr);
+        }
+    }
+    return all;
+}
+
 nlohmann::json describe(const series& s) {
     return {{"workload", s.workload},
             {"point", s.at.name},
             {"x", std::isnan(s.at.x) ? nlohmann::json() : nlohmann::json(s.at.x)},
             {"contender", s.by.name},
             {"group", group_names[static_cast<int>(s.by.of)]},
-            {"samples", s.samples},
+            {"samples", rounded(s.samples)},
             {"rounds", s.rounds}};
 }
 
