@@ -27,12 +27,10 @@ std::string command_of(const claim& said) {
     if (said.figures.empty()) return said.fact.by;
     std::string line = "iobench run";
     for (const std::string& name : workloads_of(said)) line.append(" ").append(name);
-    const char* separator = " --contender ";
-    for (const std::string& name : contenders_of(said)) {
-        line.append(separator).append(name);
-        separator = ",";
-    }
-    return line;
+    std::string names;
+    for (const std::string& name : contenders_of(said)) names += (names.empty() ? "" : ",") + name;
+    const char* const quote = names.contains(' ') ? "'" : "";
+    return line + " --contender " + quote + names + quote;
 }
 
 }  // namespace iobench

@@ -45,7 +45,9 @@ struct entry {
 void list_group(const std::vector<entry>& all, group of, const char* title) {
     say(std::string("\n") + title + "\n");
     std::size_t width = 0;
-    for (const entry& one : all) width = std::max(width, columns_of(one.who.name));
+    for (const entry& one : all) {
+        if (one.who.of == of) width = std::max(width, columns_of(one.who.name));
+    }
     for (const entry& one : all) {
         if (one.who.of != of) continue;
         const bool here = one.who.unavailable.empty();
@@ -66,7 +68,7 @@ int list_all() {
     say("Workloads: iobench run NAME; at some points only: --point POINT\n");
     for (const auto& one : workloads()) {
         const std::string& name = one->about().name;
-        say("  " + padded_right(name, 18) + "  " + one->about().title + "\n");
+        say("  " + padded_right(name, 20) + "  " + one->about().title + "\n");
         say(paragraph(points_of(*one), 22));
         for (const contender& who : one->contenders()) {
             auto found = std::ranges::find_if(

@@ -208,7 +208,7 @@ std::shared_ptr<workload> files_many_workload() {
     }
     return std::make_shared<files_workload>(
         description{.name = "files-many",
-                    .title = "random reads of 4 KiB from one file and from 64, 32 under way",
+                    .title = "random reads of 4 KiB from one file and 64",
                     .says = "As many bytes in one file or spread over 64. The C library's POSIX AIO works off one "
                             "request at a time for each descriptor, so it shows what it can do only with many."},
         std::move(tasks));
