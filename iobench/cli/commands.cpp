@@ -55,7 +55,7 @@ CLI::App* add_run(CLI::App& app, wish& wanted) {
         ->required()
         ->check(CLI::IsMember(names));
     runs->add_option("--contender", wanted.contenders, "names, or groups: penstock, bare, peer")->delimiter(',');
-    runs->add_option("--point", wanted.points, "names of points, or numbers on their axis")->delimiter(',');
+    runs->add_option("--point", wanted.points, "names of points, or numbers on their axis");  // names have commas, too
     add_measuring(*runs, wanted);
     CLI::Option* const quick = runs->add_flag("--quick", wanted.quick, "few points and short trials");
     runs->add_flag("--full", wanted.full, "every point")->excludes(quick);

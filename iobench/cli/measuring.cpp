@@ -17,6 +17,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <sstream>
 
 namespace iobench {
 
@@ -34,9 +35,36 @@ constexpr pace quick_trial{.warm_up = seconds(0.04), .length = seconds(0.1)};
 constexpr pace survey_trial{.warm_up = seconds(0.06), .length = seconds(0.15)};
 constexpr pace long_trial{.warm_up = seconds(0.2), .length = seconds(1)};
 
+bool is_point(const plan& made, const std::string& name) {
+    return std::ranges::any_of(made.workloads, [&](const auto& one) {
+        return std::ranges::any_of(one->points(scale::full), [&](const point& at) { return is_named(at, name); });
+    });
+}
+
+/// The names in a list with commas between them. A name that has commas itself is taken for what it is.
+std::vector<std::string> points_in(const std::string& list, const plan& made) {
+    std::vector<std::string> pieces;
+    std::istringstream all(list);
+    for (std::string piece; std::getline(all, piece, ',');) pieces.push_back(piece);
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < pieces.size();) {
+        std::string longest = pieces[i];
+        std::size_t next = i + 1;
+        std::string joined = pieces[i];
+        for (std::size_t end = i + 1; end < pieces.size(); ++end) {
+            joined += "," + pieces[end];
+            if (!is_point(made, joined)) continue;
+            longest = joined;
+            next = end + 1;
+        }
+        names.push_back(longest);
+        i = next;
+    }
+    return names;
+}
+
 plan plan_of(const wish& wanted) {
     plan made{.contenders = wanted.contenders,
-              .points = wanted.points,
               .much = wanted.quick  ? scale::quick
                       : wanted.full ? scale::full
                                     : scale::survey,
@@ -51,6 +79,9 @@ plan plan_of(const wish& wanted) {
         if (wanted.workloads.empty() || std::ranges::count(wanted.workloads, one->about().name) > 0) {
             made.workloads.push_back(one);
         }
+    }
+    for (const std::string& list : wanted.points) {
+        for (std::string& name : points_in(list, made)) made.points.push_back(std::move(name));
     }
     return made;
 }
@@ -136,11 +167,6 @@ bool all_known(const plan& made) {
                    return std::ranges::find(all, name, &contender::name) != all.end();
                });
     };
-    const auto is_point = [&](const std::string& name) {
-        return std::ranges::any_of(made.workloads, [&](const auto& one) {
-            return std::ranges::any_of(one->points(scale::full), [&](const point& at) { return is_named(at, name); });
-        });
-    };
     const auto complain = [](const char* what, const std::string& name) {
         std::fprintf(stderr, "iobench: no %s '%s' in these workloads; iobench list has them\n", what, name.c_str());
         return false;
@@ -149,7 +175,7 @@ bool all_known(const plan& made) {
         if (!known(name)) return complain("contender", name);
     }
     for (const std::string& name : made.points) {
-        if (!is_point(name)) return complain("point", name);
+        if (!is_point(made, name)) return complain("point", name);
     }
     return true;
 }

@@ -83,6 +83,18 @@ def compares_two_runs():
         check_complaint(run([IOBENCH, "compare", here / "c.json", here / "a.json"]), 2, "c.json: it is not JSON")
 
 
+def points_are_named_in_lists_also_those_with_commas():
+    with folder() as here:
+        words = ["run", "buffers", "--contender", "bare/read", "--rounds", "1", "--seconds", "0.02", "--json", here / "a.json"]
+        for asked, expected in (("1 descriptor, 1 buffer,16 descriptors, 16 buffers",
+                                 {"1 descriptor, 1 buffer", "16 descriptors, 16 buffers"}),
+                                ("1 descriptor, 16 buffers", {"1 descriptor, 16 buffers"})):
+            done = run([IOBENCH, *words, "--point", asked])
+            check_equal(done.returncode, 0, f"exit status ({done.stderr.decode().strip()})")
+            found = json.loads((here / "a.json").read_text())
+            check_equal({one["point"] for one in found["measured"]}, expected, f"points of --point {asked!r}")
+
+
 def recommends_from_what_was_measured():
     with folder() as here:
         tiny_run(here / "a.json", "--point", "256")
@@ -205,6 +217,7 @@ def main():
         lists_workloads_and_contenders,
         measures_and_writes_every_form,
         compares_two_runs,
+        points_are_named_in_lists_also_those_with_commas,
         recommends_from_what_was_measured,
         refuses_what_makes_no_sense,
         every_command_has_help_with_an_example,
