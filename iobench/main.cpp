@@ -3,7 +3,10 @@
 #include "count/counters.hpp"
 #include "registry.hpp"
 
+#include <sys/prctl.h>
+
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <span>
 #include <string>
@@ -16,6 +19,7 @@ int play(std::span<const std::string> words) {
     const auto all = iobench::roles();
     const auto chosen =
         std::ranges::find_if(all, [&](const iobench::role& r) { return words.size() > 0 && r.name == words[0]; });
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // also of a tracer, which would leave it running
     if (chosen == all.end()) return std::fputs("iobench: no such role\n", stderr), 2;
     return chosen->run(words.subspan(1));
 }

@@ -95,6 +95,14 @@ void put_first_what_recommendations_need(plan& made) {
     });
 }
 
+bool is_recommended_from(const std::string& workload, const point& at) {
+    return std::ranges::any_of(scenarios(), [&](const scenario& of) {
+        return std::ranges::any_of(of.by, [&](const evidence& one) {
+            return one.workload == workload && (one.point.empty() ? one.x == at.x : one.point == at.name);
+        });
+    });
+}
+
 results carry_out(const plan& made, const wish& wanted) {
     note_interrupts();
     const nlohmann::json environment = describe_environment();  // before it makes the machine busy
@@ -192,6 +200,7 @@ int survey(const wish& asked) {
     wanted.markdown = base + "md";
     plan made = plan_of(wanted);
     put_first_what_recommendations_need(made);
+    made.kept = is_recommended_from;
     if (!wanted.quick && wanted.seconds <= 0) made.each = survey_trial;
     const results all = carry_out(made, wanted);
     const bool colours = ::isatty(1) != 0;

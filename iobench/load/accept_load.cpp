@@ -161,7 +161,7 @@ std::expected<accept_result, std::string> accept_load::run(double seconds) {
     const auto said = process_.read_line(std::chrono::duration<double>(seconds + 30));
     if (!said) return std::unexpected(said.error());
     const auto result = nlohmann::json::parse(*said, nullptr, false);
-    if (result.is_discarded() || result.value("connections", 0) == 0) {
+    if (result.is_discarded() || result.value("connections", 0) + result.value("stranded", 0) == 0) {
         return std::unexpected("the load went wrong: " + *said);
     }
     return accept_result{.connections = result["connections"],

@@ -97,10 +97,14 @@ class thinning {
 
     template <typename Condition>
     void drop_fields(Condition dropped) {
-        for (const field& one : fields_) {
-            if (dropped(one)) leave_out(one.of->about().name + ", " + one.at.name);
+        for (field& one : fields_) {
+            if (!dropped(one)) continue;
+            const std::string name = one.of->about().name + ", " + one.at.name;
+            const bool kept = plan_.kept && plan_.kept(one.of->about().name, one.at);
+            std::erase_if(one.lanes, [&](const lane& l) { return !kept || l.taken.by.of != group::penstock; });
+            leave_out(one.lanes.empty() ? name : name + ", all but penstock's");
         }
-        std::erase_if(fields_, dropped);
+        std::erase_if(fields_, [](const field& one) { return one.lanes.empty(); });
     }
 
     void leave_out(const std::string& what) {

@@ -21,6 +21,8 @@ struct plan {
         {};  ///< names, or numbers on the axis ("256"), of full scale; empty: those of `much`
     /// What of that is needed; asked for each contender at each point.
     std::function<bool(const std::string& workload, const point&, const contender&)> needed = {};
+    /// Points that a budget leaves to penstock's contenders when it takes them from others.
+    std::function<bool(const std::string& workload, const point&)> kept = {};
     scale much = scale::survey;
     pace each = {};  ///< with a budget: the least
     pace most = {};  ///< with a budget: the most; otherwise of no meaning

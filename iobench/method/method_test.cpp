@@ -164,6 +164,20 @@ TEST(budget, what_does_not_fit_is_left_out_and_named) {
     }
 }
 
+TEST(budget, leaves_a_point_that_is_kept_to_penstock) {
+    plan wanted{.each = {.warm_up = 0.1s, .length = 0.1s}, .budget = 5s};
+    wanted.kept = [](const std::string& workload, const point& at) { return workload == "u" && at.name == "1"; };
+    for (const char* name : {"u", "v"}) wanted.workloads.push_back(std::make_shared<made_up>(name));
+    results into;
+    auto fields = draw_up(wanted, into);
+    fit_to_budget(fields, wanted, into);
+    const auto kept = std::ranges::find_if(
+        fields, [&](const field& one) { return one.of == wanted.workloads[0].get() && one.at.name == "1"; });
+    ASSERT_NE(kept, fields.end());
+    ASSERT_EQ(kept->lanes.size(), 1U);
+    EXPECT_EQ(kept->lanes[0].taken.by.name, "penstock/b");
+}
+
 TEST(budget, the_first_workload_stays_whatever_it_takes) {
     plan wanted{.budget = 0.1s};
     for (const char* name : {"u", "v"}) wanted.workloads.push_back(std::make_shared<made_up>(name));

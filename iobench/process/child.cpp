@@ -155,12 +155,14 @@ child::~child() {
 
 void child::end() noexcept {
     if (pid_ <= 0) return;
-    ::kill(pid_, SIGTERM);
+    const pid_t group = pid_;  // it leads one: what it has started itself is to end, too
+    ::kill(-group, SIGTERM);
     const auto limit = steady_clock::now() + std::chrono::seconds(5);
     while (::waitpid(pid_, nullptr, WNOHANG) == 0) {
         if (steady_clock::now() > limit) ::kill(pid_, SIGKILL);
         ::usleep(1000);
     }
+    ::kill(-group, SIGKILL);
     pid_ = -1;
 }
 

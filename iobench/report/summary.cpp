@@ -1,6 +1,7 @@
 // The words around the tables: what a newcomer reads first.
 #include "report/environment_text.hpp"
 #include "report/headline.hpp"
+#include "report/quantity.hpp"
 #include "report/terminal.hpp"
 #include "report/text.hpp"
 
@@ -23,6 +24,19 @@ std::string sentence_of(const headline& line) {
     if (!line.behind.empty()) text += "; behind: " + line.behind;
     if (!line.of_penstock.empty() && line.of_penstock.find(" tied") == std::string::npos) {
         text += "; of penstock's the best is " + line.of_penstock;
+    }
+    return text + ".";
+}
+
+bool is_alone(const ranked_workload& work) {
+    return std::ranges::all_of(work.points, [](const ranked_point& at) { return at.rows.size() == 1; });
+}
+
+/// Of a workload in which nobody competes: what each point gave.
+std::string figures_of(const ranked_workload& work) {
+    std::string text;
+    for (const ranked_point& at : work.points) {
+        text += (text.empty() ? "" : "; ") + at.at.name + " " + quantity(at.rows.front().value.value, work.by().unit);
     }
     return text + ".";
 }
@@ -93,7 +107,11 @@ std::string terminal_summary(const results& all, bool colours) {
                            shade::dim, colours) +
                     "\n";
         }
-        text += paragraph(sentence_of(line), 2);
+        if (!is_alone(*line.of)) {
+            text += paragraph(sentence_of(line), 2);
+        } else if (line.here.points.front() == &line.of->points.front()) {
+            text += paragraph(figures_of(*line.of), 2);
+        }
     }
     return text;
 }

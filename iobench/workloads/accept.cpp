@@ -96,6 +96,7 @@ class storm_of_connections : public workload {
         const auto after = server.used();
         const auto has = counts(server, "counts");
         if (!done) return std::unexpected(done.error());
+        if (done->connections == 0) return std::unexpected("not one connection had an answer within 100 ms");
         if (!had || !has) return std::unexpected((had ? has : had).error());
         if (!before || !after) return std::unexpected((before ? after : before).error());
         const auto each = [&](std::uint64_t from, std::uint64_t to) {
