@@ -1,14 +1,17 @@
 // Which bytes may stand where (RFC 9110 5.6, RFC 3986), and how far a run of them goes. Nothing here asks the locale.
 #pragma once
 
+#include "http/block.hpp"
 #include <penstock/http/field.hpp>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <type_traits>
 
 namespace penstock::http::detail {
 
@@ -60,64 +63,91 @@ constexpr text_range range(std::size_t begin, std::size_t end) noexcept {
     return {static_cast<std::uint16_t>(begin), static_cast<std::uint16_t>(end - begin)};
 }
 
-// --- Eight bytes at a time: most of a head are values and the target -----------------------------------------
+// --- A block at a time: most of a head are values, names and the target --------------------------------------
 
-inline constexpr std::uint64_t each_byte = 0x0101010101010101;
-
-/// Nonzero if a byte of `word` is below `limit` (at most 128). The lowest bit set belongs to the first such byte.
-constexpr std::uint64_t bytes_below(std::uint64_t word, std::uint8_t limit) noexcept {
-    return (word - each_byte * limit) & ~word & (each_byte * 0x80);
-}
-constexpr std::uint64_t bytes_equal(std::uint64_t word, std::uint8_t byte) noexcept {
-    return bytes_below(word ^ (each_byte * byte), 1);
-}
-
-/// As end_of_run(). `suspects` marks, in the high bit of each byte of a word, those that may end the run, and none too
-/// few; it is the table that decides.
-template <class Suspects>
+/// As end_of_run(). `suspects` marks, in a block, those that may end the run, and none too few; it is the table that
+/// decides. What is left at the end, and is less than a block, is looked at as the end of a block.
+template <class Block = block, class Suspects>
 std::size_t end_of_long_run(byte_class wanted, std::string_view bytes, std::size_t at, Suspects suspects) noexcept {
-    while (at + sizeof(std::uint64_t) <= bytes.size()) {
-        std::uint64_t word = 0;
-        std::memcpy(&word, bytes.data() + at, sizeof word);
-        const std::uint64_t found = suspects(word);
-        if (found == 0) {
-            at += sizeof word;
+    if (bytes.size() < Block::size) return end_of_run(wanted, bytes, at);
+    while (at < bytes.size()) {
+        const std::size_t begin = std::min(at, bytes.size() - Block::size);
+        const typename Block::marks found = suspects(Block(bytes.data() + begin)).without(at - begin);
+        if (!found.any()) {
+            at = begin + Block::size;
             continue;
         }
-        if constexpr (std::endian::native == std::endian::little) {
-            at += static_cast<std::size_t>(std::countr_zero(found)) / 8;
-        }
+        at += found.first();
         if (!is(wanted, bytes[at])) return at;
-        ++at;  // HTAB, or not a little-endian machine
+        ++at;  // HTAB, or a rare byte of a name
     }
-    return end_of_run(wanted, bytes, at);
+    return at;
 }
 
-inline std::size_t end_of_text(std::string_view bytes, std::size_t at) noexcept {
-    return end_of_long_run(text_byte, bytes, at, [](std::uint64_t word) noexcept {
-        return bytes_below(word, 0x20) | bytes_equal(word, 0x7f);
+template <class Block = block>
+std::size_t end_of_text(std::string_view bytes, std::size_t at) noexcept {
+    return end_of_long_run<Block>(text_byte, bytes, at, [](Block b) noexcept { return b.below(0x20) | b.equal(0x7f); });
+}
+
+template <class Block = block>
+std::size_t end_of_target(std::string_view bytes, std::size_t at) noexcept {
+    return end_of_long_run<Block>(target_byte, bytes, at, [](Block b) noexcept {
+        return b.below(0x21) | b.equal(0x7f) | b.equal('#') | b.not_ascii();
     });
 }
 
-inline std::size_t end_of_target(std::string_view bytes, std::size_t at) noexcept {
-    return end_of_long_run(target_byte, bytes, at, [](std::uint64_t word) noexcept {
-        return bytes_below(word, 0x21) | bytes_equal(word, 0x7f) | bytes_equal(word, '#') | (word & (each_byte * 0x80));
-    });
+template <class Block = block>
+std::size_t end_of_token(std::string_view bytes, std::size_t at) noexcept {
+    return end_of_long_run<Block>(token_byte, bytes, at, [](Block b) noexcept { return b.neither_letter_nor_dash(); });
 }
 
 // --- Comparing -----------------------------------------------------------------------------------------------
 
-constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
-
-/// Whether `text` is `known` but for the case of letters. `known` consists of small letters, digits and '-'; with
-/// these, and in text without control characters, setting the bit of case cannot make different bytes equal.
-constexpr bool same(std::string_view text, std::string_view known) noexcept {
-    if (text.size() != known.size()) return false;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if ((text[i] | 0x20) != known[i]) return false;
+/// A text to be compared but for the case of letters, several bytes at a time: known_text("host").is(name). It consists
+/// of small letters, digits and '-'. The bit of case is set only where it has a letter, so that nothing else is taken
+/// for one.
+template <std::size_t Size>
+class known_text {
+  public:
+    consteval explicit known_text(const char (&text)[Size + 1]) {
+        for (std::size_t i = 0; i < words; ++i) {
+            std::array<char, step> bytes{};
+            std::array<char, step> cases{};
+            for (std::size_t k = 0; k < step; ++k) {
+                bytes[k] = text[place(i) + k];
+                cases[k] = bytes[k] >= 'a' && bytes[k] <= 'z' ? 0x20 : 0;
+            }
+            bytes_[i] = std::bit_cast<word>(bytes);
+            cases_[i] = std::bit_cast<word>(cases);
+        }
     }
-    return true;
-}
+
+    bool is(std::string_view text) const noexcept {
+        if (text.size() != Size) return false;
+        word differs = 0;
+        for (std::size_t i = 0; i < words; ++i) {
+            word found = 0;
+            std::memcpy(&found, text.data() + place(i), step);
+            differs |= static_cast<word>((found | cases_[i]) ^ bytes_[i]);
+        }
+        return differs == 0;
+    }
+
+  private:
+    static constexpr std::size_t step = Size >= 8 ? 8 : Size >= 4 ? 4 : 2;
+    using word =
+        std::conditional_t<step == 8, std::uint64_t, std::conditional_t<step == 4, std::uint32_t, std::uint16_t>>;
+    static constexpr std::size_t words = (Size + step - 1) / step;
+    /// The last one overlaps the one before it.
+    static constexpr std::size_t place(std::size_t i) noexcept { return std::min(i * step, Size - step); }
+
+    std::array<word, words> bytes_{};
+    std::array<word, words> cases_{};
+};
+template <std::size_t N>
+known_text(const char (&)[N]) -> known_text<N - 1>;
+
+constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 
 /// Whether two texts differ in the case of letters only.
 constexpr bool same_text(std::string_view a, std::string_view b) noexcept {

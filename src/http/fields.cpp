@@ -43,7 +43,7 @@ progress field_section::parse(std::string_view bytes, std::size_t& position) noe
                 here = place::name;
                 [[fallthrough]];
             case place::name:
-                at = end_of_run(token_byte, bytes, at);
+                at = end_of_token(bytes, at);
                 if (at >= bytes.size()) return wait();
                 if (bytes[at] != ':') return refuse_name(bytes[at]);
                 fields_[count_].name = range(begin, at++);

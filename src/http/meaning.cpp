@@ -81,13 +81,13 @@ class field_reader {
                 break;
             case field_name::transfer_encoding:
                 ++transfer_encodings_;
-                chunked_ = same(value, "chunked");
+                chunked_ = known_text("chunked").is(value);
                 break;
             case field_name::upgrade:
                 if (said_.upgrade_to.empty()) said_.upgrade_to = f.value;
                 break;
             case field_name::expect:
-                (same(value, "100-continue") ? said_.expects_continue : said_.expects_other) = true;
+                (known_text("100-continue").is(value) ? said_.expects_continue : said_.expects_other) = true;
                 break;
             default: break;
         }
@@ -118,20 +118,24 @@ class field_reader {
 
     /// Empty elements are allowed, but count (RFC 9110 5.6.1.2).
     void take_connection(std::string_view list) noexcept {
+        if (take_known_option(list)) return count_option();  // nearly always it is one alone
         while (!list.empty()) {
             const std::string_view option = take_element(list);
-            if (end_of_run(token_byte, option, 0) != option.size()) return refuse("Connection names no header");
-            if (++options_ > most_connection_options) return refuse("too many options in Connection");
-            if (same(option, "close")) {
-                said_.close = true;
-            } else if (same(option, "keep-alive")) {
-                said_.keep_alive = true;
-            } else if (same(option, "upgrade")) {
-                said_.upgrade_option = true;
-            } else {
-                ++named_;
-            }
+            if (end_of_token(option, 0) != option.size()) return refuse("Connection names no header");
+            count_option();
+            if (!take_known_option(option)) ++named_;
         }
+    }
+
+    void count_option() noexcept {
+        if (++options_ > most_connection_options) refuse("too many options in Connection");
+    }
+
+    bool take_known_option(std::string_view option) noexcept {
+        if (known_text("close").is(option)) return said_.close = true;
+        if (known_text("keep-alive").is(option)) return said_.keep_alive = true;
+        if (known_text("upgrade").is(option)) return said_.upgrade_option = true;
+        return false;
     }
 
     void drop_named() noexcept {

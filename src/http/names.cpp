@@ -9,33 +9,34 @@ namespace penstock::http::detail {
 // By length first: few names of a length are known, and of those the first letters differ.
 field_name known_field(std::string_view name) noexcept {
     switch (name.size()) {
-        case 2: return same(name, "te") ? field_name::te : field_name::other;
-        case 3: return same(name, "via") ? field_name::via : field_name::other;
+        case 2: return known_text("te").is(name) ? field_name::te : field_name::other;
+        case 3: return known_text("via").is(name) ? field_name::via : field_name::other;
         case 4:
-            if (same(name, "host")) return field_name::host;
-            return same(name, "date") ? field_name::date : field_name::other;
+            if (known_text("host").is(name)) return field_name::host;
+            return known_text("date").is(name) ? field_name::date : field_name::other;
         case 6:
-            if (same(name, "expect")) return field_name::expect;
-            return same(name, "server") ? field_name::server : field_name::other;
+            if (known_text("expect").is(name)) return field_name::expect;
+            return known_text("server").is(name) ? field_name::server : field_name::other;
         case 7:
-            if (same(name, "upgrade")) return field_name::upgrade;
-            return same(name, "trailer") ? field_name::trailer : field_name::other;
-        case 9: return same(name, "forwarded") ? field_name::forwarded : field_name::other;
+            if (known_text("upgrade").is(name)) return field_name::upgrade;
+            return known_text("trailer").is(name) ? field_name::trailer : field_name::other;
+        case 9: return known_text("forwarded").is(name) ? field_name::forwarded : field_name::other;
         case 10:
-            if (same(name, "connection")) return field_name::connection;
-            return same(name, "keep-alive") ? field_name::keep_alive : field_name::other;
+            if (known_text("connection").is(name)) return field_name::connection;
+            return known_text("keep-alive").is(name) ? field_name::keep_alive : field_name::other;
         case 14:
-            if (same(name, "content-length")) return field_name::content_length;
-            return same(name, "http2-settings") ? field_name::http2_settings : field_name::other;
-        case 15: return same(name, "x-forwarded-for") ? field_name::x_forwarded_for : field_name::other;
+            if (known_text("content-length").is(name)) return field_name::content_length;
+            return known_text("http2-settings").is(name) ? field_name::http2_settings : field_name::other;
+        case 15: return known_text("x-forwarded-for").is(name) ? field_name::x_forwarded_for : field_name::other;
         case 16:
-            if (same(name, "x-forwarded-host")) return field_name::x_forwarded_host;
-            return same(name, "proxy-connection") ? field_name::proxy_connection : field_name::other;
+            if (known_text("x-forwarded-host").is(name)) return field_name::x_forwarded_host;
+            return known_text("proxy-connection").is(name) ? field_name::proxy_connection : field_name::other;
         case 17:
-            if (same(name, "transfer-encoding")) return field_name::transfer_encoding;
-            return same(name, "x-forwarded-proto") ? field_name::x_forwarded_proto : field_name::other;
-        case 18: return same(name, "proxy-authenticate") ? field_name::proxy_authenticate : field_name::other;
-        case 19: return same(name, "proxy-authorization") ? field_name::proxy_authorization : field_name::other;
+            if (known_text("transfer-encoding").is(name)) return field_name::transfer_encoding;
+            return known_text("x-forwarded-proto").is(name) ? field_name::x_forwarded_proto : field_name::other;
+        case 18: return known_text("proxy-authenticate").is(name) ? field_name::proxy_authenticate : field_name::other;
+        case 19:
+            return known_text("proxy-authorization").is(name) ? field_name::proxy_authorization : field_name::other;
         default: return field_name::other;
     }
 }
@@ -60,6 +61,7 @@ method known_method(std::string_view name) noexcept {
 }
 
 version read_version(std::string_view bytes) noexcept {
+    if (bytes.starts_with("HTTP/1.1")) return {.found = progress::complete, .major = 1, .minor = 1};
     constexpr std::string_view shape = "HTTP/0.0";
     static_assert(shape.size() == version_size);
     const std::size_t there = std::min(bytes.size(), shape.size());

@@ -30,22 +30,19 @@ bool is_ipv6(std::string_view address) noexcept {
     return ::inet_pton(AF_INET6, terminated.data(), &ignored) == 1;
 }
 
-bool is_name(std::string_view host) noexcept {
-    if (host.empty()) return false;
-    for (std::size_t i = 0; i < host.size(); ++i) {
-        if (is(host_byte, host[i])) continue;
+std::size_t end_of_name(std::string_view text) noexcept {
+    for (std::size_t at = 0;; at += 3) {
+        at = end_of_run(host_byte, text, at);
         const bool escape =
-            host[i] == '%' && host.size() - i > 2 && is(hex_byte, host[i + 1]) && is(hex_byte, host[i + 2]);
-        if (!escape) return false;
-        i += 2;
+            text.size() - at > 2 && text[at] == '%' && is(hex_byte, text[at + 1]) && is(hex_byte, text[at + 2]);
+        if (!escape) return at;
     }
-    return true;
 }
 
 std::string_view split_absolute(std::string_view target, request_head& head) noexcept {
     const std::size_t colon = target.find(':');
     const std::string_view scheme = target.substr(0, colon);
-    if (colon == target.npos || !(same(scheme, "http") || same(scheme, "https"))) {
+    if (colon == target.npos || !(known_text("http").is(scheme) || known_text("https").is(scheme))) {
         return "the target is neither a path nor an http URL";
     }
     if (!target.substr(colon + 1).starts_with("//")) return "the target has a scheme but no authority";
@@ -70,8 +67,8 @@ bool is_authority(std::string_view text, port wanted) noexcept {
         if (close == text.npos || !is_ipv6(text.substr(1, close - 1))) return false;
         end = close + 1;
     } else {
-        end = std::min(text.find(':'), text.size());
-        if (!is_name(text.substr(0, end))) return false;
+        end = end_of_name(text);
+        if (end == 0) return false;
     }
     if (end == text.size()) return wanted == port::optional;
     return text[end] == ':' && is_port(text.substr(end + 1));
