@@ -44,6 +44,41 @@ bool is_the_gates_own(field_name id) noexcept {
     }
 }
 
+/// Writes lines of a head as they are there, neighbours in one go.
+class line_copier {
+  public:
+    line_copier(head_writer& to, std::string_view bytes) noexcept : to_(to), bytes_(bytes) {}
+
+    /// A line that ends with CRLF, or the first part of one.
+    void copy(std::size_t begin, std::size_t end) noexcept {
+        if (begin != end_) {
+            flush();
+            begin_ = begin;
+        }
+        end_ = end;
+    }
+    void copy(const http::field& f) noexcept {
+        if (is_as_written(f)) return copy(f.name.begin, f.value.end() + 2);
+        flush();
+        to_.field(http::text(bytes_, f.name), http::text(bytes_, f.value));
+    }
+    void flush() noexcept {
+        to_.raw(bytes_.substr(begin_, end_ - begin_));
+        begin_ = end_;
+    }
+
+  private:
+    /// Whether it has the white space that it would be written with, and no other.
+    bool is_as_written(const http::field& f) const noexcept {
+        return f.value.begin == f.name.end() + 2 && bytes_[f.name.end() + 1] == ' ' && bytes_[f.value.end()] == '\r';
+    }
+
+    head_writer& to_;
+    std::string_view bytes_;
+    std::size_t begin_ = 0;
+    std::size_t end_ = 0;
+};
+
 void write_framing(head_writer& to, const http::framing& body) {
     switch (body.kind) {
         case http::body_kind::length: to.raw("Content-Length: ").number(body.length).raw("\r\n"); return;
@@ -79,9 +114,11 @@ std::string_view write_request_head(workspace& memory, const http::request_head&
         const auto text = [&](http::text_range r) { return http::text(bytes, r); };
         to.raw(text(head.method_text)).raw(" ").raw(http::path(bytes, head)).raw(http::query(bytes, head));
         to.raw(" HTTP/1.1\r\n").field("Host", head.host.empty() ? form.host_if_none : text(head.host));
+        line_copier lines(to, bytes);
         for (const http::field& f : head.fields) {
-            if (!f.drop && !is_the_gates_own(f.id)) to.field(text(f.name), text(f.value));
+            if (!f.drop && !is_the_gates_own(f.id)) lines.copy(f);
         }
+        lines.flush();
         to.field("X-Forwarded-For", form.client).raw("X-Forwarded-Proto: http\r\n");
         if (!head.host.empty()) to.field("X-Forwarded-Host", text(head.host));
         if (form.upgrades) to.raw("Connection: upgrade\r\n").field("Upgrade", text(head.upgrade_to));
@@ -94,16 +131,29 @@ std::string_view write_response_head(workspace& memory, const http::response_hea
                                      response_form form) {
     return written(memory, bound(bytes), [&](head_writer& to) {
         const auto text = [&](http::text_range r) { return http::text(bytes, r); };
-        to.raw("HTTP/1.1 ").number(head.status).raw(" ").raw(text(head.reason)).raw("\r\n");
+        line_copier lines(to, bytes);
+        if (head.minor_version == 1 && !head.reason.empty()) {
+            lines.copy(0, head.reason.end() + 2);
+        } else {
+            to.raw("HTTP/1.1 ").number(head.status).raw(" ").raw(text(head.reason)).raw("\r\n");
+        }
+        // Also where no body follows: it is what GET would have had.
+        const bool tells_length = form.framing != outgoing_framing::chunked &&
+                                  head.as_sent.kind == http::body_kind::length && head.status >= 200 &&
+                                  head.status != 204;
         for (const http::field& f : head.fields) {
-            if (f.drop || f.id == field_name::content_length || f.id == field_name::transfer_encoding) continue;
-            to.field(text(f.name), text(f.value));
+            if (f.drop || f.id == field_name::transfer_encoding) continue;
+            if (f.id != field_name::content_length) {
+                lines.copy(f);
+            } else if (tells_length && bytes[f.value.begin] != '0') {
+                lines.copy(f);
+            } else if (tells_length) {  // a number has one form only
+                lines.flush();
+                write_framing(to, head.as_sent);
+            }
         }
-        if (form.framing == outgoing_framing::chunked) {
-            to.raw("Transfer-Encoding: chunked\r\n");
-        } else if (head.as_sent.kind == http::body_kind::length && head.status >= 200 && head.status != 204) {
-            write_framing(to, head.as_sent);  // also where no body follows: it is what GET would have had
-        }
+        lines.flush();
+        if (form.framing == outgoing_framing::chunked) to.raw("Transfer-Encoding: chunked\r\n");
         if (head.upgrade) {
             to.raw("Connection: upgrade\r\n").field("Upgrade", text(head.upgrade_to));
         } else if (!form.keeps && head.status >= 200) {

@@ -14,14 +14,14 @@ namespace penstock::http {
 class head_writer {
   public:
     /// `into` must outlive the writer and what text() has returned.
-    explicit head_writer(std::span<char> into) noexcept : into_(into) {}
+    explicit head_writer(std::span<char> into) noexcept
+        : begin_(into.data()), at_(begin_), end_(begin_ + into.size()) {}
 
     /// The bytes of `piece`, as they are. All or nothing.
     head_writer& raw(std::string_view piece) noexcept {
-        if (piece.size() > into_.size() - size_) ok_ = false;
-        if (!ok_) return *this;
-        if (!piece.empty()) std::memcpy(into_.data() + size_, piece.data(), piece.size());
-        size_ += piece.size();
+        if (piece.size() > static_cast<std::size_t>(end_ - at_)) return refuse();
+        if (!piece.empty()) std::memcpy(at_, piece.data(), piece.size());
+        at_ += piece.size();
         return *this;
     }
     /// `value` in decimal.
@@ -36,11 +36,19 @@ class head_writer {
     /// Whether everything has fitted.
     bool ok() const noexcept { return ok_; }
     /// What was written; of use only if ok().
-    std::string_view text() const noexcept { return {into_.data(), size_}; }
+    std::string_view text() const noexcept { return {begin_, at_}; }
 
   private:
-    std::span<char> into_;
-    std::size_t size_ = 0;
+    /// From here on there is room for nothing.
+    head_writer& refuse() noexcept {
+        end_ = at_;
+        ok_ = false;
+        return *this;
+    }
+
+    char* begin_;
+    char* at_;
+    char* end_;
     bool ok_ = true;
 };
 
