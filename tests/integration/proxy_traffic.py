@@ -425,6 +425,28 @@ def load_without_errors(origin, backend, folder):
         check_equal(get(gate, "/small").body, b"x" * 64, "afterwards")
 
 
+def closed_by_us(origin):
+    """Connections to the origin that this side has closed less than a minute ago: who closes first waits."""
+    time_wait = "06"
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(peer.endswith(f":{origin.port:04X}") and state == time_wait for _, _, peer, state, *_ in lines)
+
+
+def connections_are_used_again(origin, backend, folder):
+    """Under load, too, when one is taken in the very turn in which its last answer came. Only clients that leave before
+    they are answered cost a connection to the origin."""
+    if not shutil.which("wrk"):
+        raise Skip("wrk is not installed")
+    clients = 64
+    with Gate(origin, backend=backend, workers=1) as gate:
+        before = closed_by_us(origin)
+        done = run(["wrk", "-t", "1", "-c", clients, "-d", "0.5s", "--timeout", "30s", f"{gate.url}/small"])
+        count = int(re.search(r"(\d+) requests in", done.stdout.decode())[1])
+        closed = closed_by_us(origin) - before
+        print(f"      {count} requests, {closed} connections to the origin closed")
+        check(closed <= clients + count // 100, f"{closed} connections to the origin were closed")
+
+
 def main():
     cases = Cases()
     with tempfile.TemporaryDirectory() as name:
@@ -438,6 +460,9 @@ def main():
                     named = functools.partial(function, origin)
                     named.__name__ = function.__name__
                     cases.run_on_backends(named)
+                again = functools.partial(connections_are_used_again, origin)
+                again.__name__ = connections_are_used_again.__name__
+                cases.run_on_backends(again, backends=["io_uring", "epoll"])
         except Skip as reason:
             cases.skipped.append(str(reason))
     cases.end()

@@ -24,8 +24,8 @@ task<verdict> exchange::run() {
     const std::string_view head = write_request_head(
         memory_, request_, bytes,
         {.client = gate_.client_of(client_).address(), .host_if_none = gate_.default_host, .upgrades = upgrades_});
-    const std::size_t head_size = memory_.request.size();
-    from_client_.consume(head_size);
+    from_client_.consume(memory_.request.size());
+    if (from_client_.empty()) from_client_.release();
 
     if (may_share()) {
         const auto ended = co_await run_in_line(head);
@@ -44,7 +44,6 @@ task<verdict> exchange::run() {
         }
         if (reached == step::done && !uploaded_) co_return co_await upload_and_respond();
         if (reached == step::done) {
-            if (from_client_.empty()) from_client_.release();
             expect_response();
             auto piece = co_await up_.stream.receive();
             reached = note_heard(std::move(piece));
@@ -60,7 +59,8 @@ task<verdict> exchange::run() {
         co_return ended;
     }
     begin_response();
-    const auto first = memory_.batch.collect(returned_, from_upstream_.view(), returned_framing_);
+    auto first = memory_.batch.collect(returned_, from_upstream_.view(), returned_framing_);
+    part_from_upstream(first);
     step relayed = step::more;
     if (can_transfer_after(first)) {
         relayed = co_await relay_by_transfer(first);
@@ -138,8 +138,13 @@ exchange::step exchange::begin_request(std::string_view head) {
         failure_ = too_large;
         return step::failed;
     }
-    first_of_body_ = first.consumed;
     body_sent_on_ = body_sent_on_ || first.consumed != 0;
+    if (memory_.batch.join(memory_.head)) {
+        from_client_.consume(first.consumed);
+        if (from_client_.empty()) from_client_.release();
+    } else {
+        first_of_body_ = first.consumed;
+    }
     return step::done;
 }
 

@@ -83,6 +83,7 @@ class exchange {
     penstock::task<step> pass_interim();
     penstock::task<verdict> respond();
     void begin_response();
+    void part_from_upstream(relay_batch::collected& found) noexcept;
     verdict end_response(bool whole) noexcept;
     step note_response_sent(bool sent, const relay_batch::collected& found);
     penstock::task<step> relay_response();

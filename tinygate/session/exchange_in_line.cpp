@@ -29,7 +29,6 @@ task<std::optional<verdict>> exchange::run_in_line(std::string_view head) {
         const bool opened = co_await gate_.shared.open(in_line_, head);
         if (!opened) co_return std::nullopt;
     }
-    if (from_client_.empty()) from_client_.release();
     limit_.expect(gate_.settings.timeouts.response);
     const bool its_turn = co_await in_line_.turn();
     if (!its_turn) {

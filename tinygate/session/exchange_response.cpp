@@ -17,9 +17,6 @@ namespace {
 constexpr int most_interim = 16;  // responses (1xx) before the final one
 constexpr std::string_view unasked_interim = "the upstream sent interim responses that were not asked for";
 
-// Of a response in a line: copying as much costs less than what is behind it would wait.
-constexpr std::size_t most_kept = 4096;
-
 }  // namespace
 
 void exchange::expect_response() {
@@ -127,6 +124,15 @@ void exchange::begin_response() {
     memory_.batch.add(text);
 }
 
+/// A small response that is here whole is copied, so that its connection is there for the next request, and its buffer
+/// for what comes next, before the client has taken it.
+void exchange::part_from_upstream(relay_batch::collected& found) noexcept {
+    if (found.last != what::end && !returned_.ended()) return;
+    if (!memory_.batch.join(memory_.head)) return;
+    from_upstream_.consume(std::exchange(found.consumed, 0));
+    finish_upstream(upstream_keeps_);
+}
+
 /// What becomes of the client's connection.
 verdict exchange::end_response(bool whole) noexcept {
     fit_ = whole && upstream_keeps_;
@@ -157,11 +163,7 @@ task<exchange::step> exchange::relay_response() {
     for (;;) {
         auto found = batch.collect(returned_, from_upstream_.view(), returned_framing_);
         if (can_transfer_after(found)) co_return co_await relay_by_transfer(found);
-        if (in_line_.reading() && (found.last == what::end || returned_.ended()) &&
-            batch.keep(memory_.kept, most_kept)) {
-            from_upstream_.consume(std::exchange(found.consumed, 0));
-            finish_upstream(upstream_keeps_);
-        }
+        part_from_upstream(found);
         bool sent = true;
         if (!batch.empty()) {
             limit_.expect(gate_.settings.timeouts.send);

@@ -29,17 +29,18 @@ relay_batch::collected relay_batch::collect(penstock::http::body_reader& body, s
     return all;
 }
 
-bool relay_batch::keep(std::vector<char>& memory, std::size_t room) {
+bool relay_batch::join(std::span<char> room) noexcept {
+    if (count_ == 0 || slices_[0].data != room.data()) return false;
     std::size_t size = 0;
-    for (std::size_t i = 0; i < count_; ++i) size += slices_[i].size;
-    if (size > room) return false;
-    memory.resize(room);
-    char* to = memory.data();
-    for (std::size_t i = 0; i < count_; ++i) {
-        std::memcpy(to, slices_[i].data, slices_[i].size);
-        slices_[i].data = to;
-        to += slices_[i].size;
+    for (const penstock::io_slice& piece : slices()) size += piece.size;
+    if (size > room.size()) return false;
+    char* end = room.data() + slices_[0].size;
+    for (const penstock::io_slice& piece : slices().subspan(1)) {
+        std::memcpy(end, piece.data, piece.size);
+        end += piece.size;
     }
+    slices_[0].size = size;
+    count_ = 1;
     return true;
 }
 

@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
-#include <vector>
 
 namespace tinygate {
 
@@ -33,9 +32,11 @@ class relay_batch {
         if (!piece.empty()) slices_[count_++] = penstock::io_slice(piece);
     }
 
-    /// Copies the pieces to `memory`, of which `room` bytes are for that, so that what they were views into can be used
-    /// for something else. \return false, and nothing is changed, if they do not fit.
-    bool keep(std::vector<char>& memory, std::size_t room);
+    /// Makes one piece of all: behind the first, which lies at the beginning of `room`, the others are copied. What
+    /// they were views into can then be used for something else, and sending one piece costs the kernel less than
+    /// several.
+    /// \return false, and nothing is changed, if the first lies elsewhere or they do not fit.
+    bool join(std::span<char> room) noexcept;
 
     struct collected {
         penstock::http::body_reader::what last;  ///< data: there is more in `in`, for the next batch

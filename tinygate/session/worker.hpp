@@ -32,11 +32,10 @@ struct workspace {
     explicit workspace(penstock::http::head_limits limits) : request(limits), response(limits) {}
     penstock::http::request_parser request;
     penstock::http::response_parser response;
-    std::array<char, 2048> head;   // of most messages
+    std::array<char, 4096> head;   // of most messages, and behind it a body that is small enough
     std::vector<char> large_head;  // of the others
     relay_batch batch;
-    std::vector<char> kept;  // of a response whose connection goes to the next request before it is sent
-    std::string method;      // for the access log
+    std::string method;  // for the access log
     std::string host;
     std::string target;
     std::unique_ptr<workspace> next;

@@ -48,7 +48,7 @@ line::~line() {
 
 bool line::has_room() noexcept {
     if (over_ || waiting_ >= depth_) return false;
-    if (waiting_ == 0 && (record_->has_something() || record_->input.ready || !received_.empty())) end();
+    if (waiting_ == 0 && (!is_silent(*record_) || !received_.empty())) end();
     return !over_;
 }
 

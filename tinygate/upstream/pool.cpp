@@ -49,12 +49,19 @@ peer& upstream_pool::next() noexcept {
     return unlucky;
 }
 
+// The end may have come and not have been told yet, being in the ready queue behind who asks. So may be the news of the
+// last answer, whose reader had it before, from the end of its send on; they say nothing against the connection.
+bool is_silent(const detail::stream_record& between_requests) noexcept {
+    const detail::receive_op& input = between_requests.input;
+    const bool is_ending = input.ready && input.final && input.result <= 0;
+    return !between_requests.has_something() && !is_ending;
+}
+
 connection upstream_pool::take_idle(peer& p) noexcept {
     auto& idle = idle_[static_cast<std::size_t>(&p - peers_.data())];
     idle_connection* entry = idle.back();
-    // What it has said was not asked for, and would be taken for the answer to what comes now; its end is in the ready
-    // queue, perhaps behind who asks.
-    while (entry != nullptr && (entry->record->has_something() || entry->record->input.ready)) {
+    // What it has said would be taken for the answer to what comes now.
+    while (entry != nullptr && !is_silent(*entry->record)) {
         drop(*entry);
         entry = idle.back();
     }

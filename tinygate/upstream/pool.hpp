@@ -28,6 +28,9 @@ struct connection {
     bool reused = false;  ///< has carried a response before, so the peer may just have closed it
 };
 
+/// Of a connection between two requests: nothing has come that nobody asked for, and not its end.
+bool is_silent(const penstock::detail::stream_record& between_requests) noexcept;
+
 /// What says nothing of the other side, but that this one is out of descriptors or memory.
 bool is_shortage(const std::error_code& why) noexcept;
 
