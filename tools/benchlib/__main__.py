@@ -105,6 +105,9 @@ def parse():
         "--case", type=case, action="append", metavar="PATH:CONNECTIONS",
         help=f"a load of requests; may be repeated (default: {' '.join(proxy.CASES)})",
     )
+    per_request.add_argument(
+        "--add-to", type=Path, metavar="FILE", help="an earlier --json of this machine: what it has of other loads is kept and judged, too"
+    )
     per_request.add_argument("--rounds", type=positive(int), metavar="N", help="turns of each proxy (default 11)")
     per_request.add_argument("--seconds", type=positive(float), metavar="S", help="of load per turn (default 1.5)")
 
@@ -210,6 +213,8 @@ def run_proxy(options):
     plan = proxy_plan(options)
     raise_descriptor_limit(2 * plan.most_connections + 1_000)
     report = Report(ROOT, proxy.ABOUT)
+    if options.add_to:
+        report.take_in(options.add_to)
     proxy.measure(plan, options.bin, report, keep=lambda: options.json and report.save(options.json))
     return report
 

@@ -8,6 +8,9 @@ from benchlib.processes import BenchError
 from benchlib.stats import Ratio
 
 
+SAME_MACHINE = ("kernel", "cpu", "cores")  # or figures are not of one kind
+
+
 @dataclass
 class Figure:
     name: str
@@ -25,19 +28,43 @@ class Figure:
         return f"{self.name} {self.value:.4g} {self.unit} {beside}"
 
 
+def restored(saved):
+    """A figure from what asdict() made of it."""
+    figure = Figure(**saved)
+    figure.ratio = Ratio(**saved["ratio"]) if saved["ratio"] else None
+    figure.interval = tuple(saved["interval"]) if saved["interval"] else None
+    return figure
+
+
 class Report:
     def __init__(self, root, about):
         self._environment = environment.describe(root)
         self._figures = []
         self._remarks = []
         self._more = {}
+        self._runs = []
         print(f"# {about}")
         print(f"# {environment.summary(self._environment)}")
         print("# name value unit ratio interval", flush=True)
 
     def add(self, figure):
-        self._figures.append(figure)
+        self._figures = [other for other in self._figures if other.name != figure.name] + [figure]
         print(figure.line(), flush=True)
+
+    def take_in(self, path):
+        """What an earlier run on this machine has saved, as if it were of this one. What is measured again replaces it."""
+        try:
+            earlier = json.loads(path.read_text())
+            alike = all(earlier["environment"][key] == self._environment[key] for key in SAME_MACHINE)
+            figures = [restored(figure) for figure in earlier["figures"]]
+        except OSError as error:
+            raise BenchError(f"{path}: {error.strerror}") from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise BenchError(f"{path} is not what --json writes: {error!r}") from None
+        if not alike:
+            raise BenchError(f"{path} was measured on another machine or kernel")
+        self._figures = figures
+        self._runs = earlier.get("runs", [earlier["environment"]]) + [self._environment]
 
     def remark(self, text):
         self._remarks.append(text)
@@ -54,6 +81,7 @@ class Report:
     def save(self, path):
         content = {
             "environment": self._environment,
+            **({"runs": self._runs} if self._runs else {}),
             "figures": [asdict(figure) for figure in self._figures],
             "remarks": self._remarks,
             **self._more,
