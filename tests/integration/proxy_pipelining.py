@@ -155,6 +155,36 @@ def a_long_answer_holds_up_nobody(backend, folder):
             check_equal((response.status, response.body[:2]), (200, b"/0"), f"the {how} one")
 
 
+def a_long_answer_goes_alone_the_next_time(backend, folder):
+    """And joins a line again when it has become short. The origin looks whether it comes behind one that waits."""
+    size = 20_000
+    joined = []
+
+    def talk(peer):
+        for request in peer.requests():
+            if target_of(request) == "/first":
+                joined.append(await_requests(peer, peer.seen.count(b"\r\n\r\n") + 1))
+            peer.send(answer(size * "x" if target_of(request) == "/second" else "short"))
+
+    def second_joins(gate, origin):
+        arrived = origin.bytes.count(b"GET /first ")
+        with client(gate) as first, client(gate) as second:
+            first.send("GET /first HTTP/1.1\r\nHost: a\r\n\r\n")
+            wait_for(lambda: origin.bytes.count(b"GET /first ") > arrived, "the first one arrives")
+            second.send("GET /second HTTP/1.1\r\nHost: a\r\n\r\n")
+            check_equal(len(second.response().body), size, "the second one's body")
+            check_equal(first.response().body, b"short", "the first one's body")
+        return joined[-1]
+
+    with Origin(talk) as origin, gate_to(origin, backend) as gate:
+        check_equal(len(get(gate, "/second").body), size, "before anything is known")
+        check(not second_joins(gate, origin), "it is known to be long, and was in a line")
+        size = 10
+        check(not second_joins(gate, origin), "it is not known to be short, and was in a line")
+        # Else this machine was so slow that the origin did not wait long enough.
+        check(any(second_joins(gate, origin) for _ in range(10)), "it is known to be short, and is never in a line")
+
+
 def the_origin_ends_it(backend, folder):
     """With the first answer, before any, or in the midst of one: whoever has had nothing yet is asked for again."""
     for how in ("after", "before", "within", "nonsense"):
@@ -264,6 +294,7 @@ cases.run_on_backends(
     others_go_alone,
     a_slow_answer_holds_up_nobody,
     a_long_answer_holds_up_nobody,
+    a_long_answer_goes_alone_the_next_time,
     the_origin_ends_it,
     a_client_leaves,
     an_answer_that_nobody_asked_for,

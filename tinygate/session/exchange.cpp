@@ -27,7 +27,7 @@ task<verdict> exchange::run() {
     from_client_.consume(memory_.request.size());
     if (from_client_.empty()) from_client_.release();
 
-    if (may_share()) {
+    if (may_share(head)) {
         const auto ended = co_await run_in_line(head);
         if (ended) co_return *ended;
     }

@@ -54,9 +54,9 @@ class exchange {
     enum class step : std::uint8_t { done, more, interim, retry, failed };
 
     // In a line with the requests of other clients
-    bool may_share() const noexcept;
+    bool may_share(std::string_view head) noexcept;
     penstock::task<std::optional<verdict>> run_in_line(std::string_view head);
-    void keep_line_moving(const penstock::http::framing& framing) noexcept;
+    void note_length(const penstock::http::framing& framing) noexcept;
 
     // Towards the upstream
     step take_idle_upstream();
@@ -114,6 +114,7 @@ class exchange {
     penstock::http::body_reader returned_{{}};  // the response's body
     std::size_t first_of_body_ = 0;             // of the request's, what went with its head
     place in_line_;                             // up_ is borrowed while it is reading
+    std::optional<long_answers::place> asked_;  // if the request may be in a line, and lines are wanted
     std::uint64_t received_ = 0;
     std::uint64_t sent_ = 0;
     std::uint64_t moved_ = 0;  // bytes of both directions, for the time limit

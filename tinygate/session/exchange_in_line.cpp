@@ -1,6 +1,7 @@
 // An exchange that shares its upstream connection with those of other clients (upstream/line.hpp).
 #include "session/exchange.hpp"
 #include "session/failures.hpp"
+#include <penstock/transfer.hpp>
 
 namespace tinygate {
 
@@ -15,9 +16,14 @@ constexpr std::uint64_t most_in_line = std::uint64_t{64} << 10;
 }  // namespace
 
 // What has no effect, so that it may be asked again when the line is lost, and is whole: nobody waits for its client.
-bool exchange::may_share() const noexcept {
-    return gate_.shared.wanted() && body_.ended() && !upgrades_ && request_.minor_version == 1 &&
-           (request_.method == http::method::get || request_.method == http::method::head);
+// Nor does anybody want to wait for an answer that is likely to be long, which splice(2) moves for less on a connection
+// of its own.
+bool exchange::may_share(std::string_view head) noexcept {
+    const bool suits = gate_.shared.wanted() && body_.ended() && !upgrades_ && request_.minor_version == 1 &&
+                       (request_.method == http::method::get || request_.method == http::method::head);
+    if (!suits) return false;
+    asked_ = long_answers::place_of(head);
+    return !gate_.shared.answers().expected(*asked_);
 }
 
 /// \return nothing if the request has to go alone.
@@ -53,10 +59,11 @@ task<std::optional<verdict>> exchange::run_in_line(std::string_view head) {
     co_return ended;
 }
 
-void exchange::keep_line_moving(const http::framing& framing) noexcept {
-    const bool bounded = framing.kind == http::body_kind::none ||
-                         (framing.kind == http::body_kind::length && framing.length <= most_in_line);
-    if (!bounded || !upstream_keeps_) in_line_.send_others_away();
+void exchange::note_length(const http::framing& framing) noexcept {
+    const bool is_bounded = framing.kind == http::body_kind::none || framing.kind == http::body_kind::length;
+    gate_.shared.answers().note(*asked_, !is_bounded || framing.length >= transfer_splice_threshold);
+    if (!in_line_.reading()) return;
+    if (!is_bounded || framing.length > most_in_line || !upstream_keeps_) in_line_.send_others_away();
 }
 
 }  // namespace tinygate

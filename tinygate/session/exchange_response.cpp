@@ -114,7 +114,7 @@ void exchange::begin_response() {
     status_ = head.status;
     response_begun_ = true;
     upstream_keeps_ = head.keep_alive;
-    if (in_line_.reading()) keep_line_moving(framing);
+    if (asked_) note_length(framing);
 
     const std::string_view text =
         write_response_head(memory_, head, from_upstream_.view(),

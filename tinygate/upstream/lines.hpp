@@ -2,6 +2,7 @@
 #pragma once
 
 #include "upstream/line.hpp"
+#include "upstream/long_answers.hpp"
 #include "upstream/pool.hpp"
 #include <penstock/loop.hpp>
 #include <penstock/scope.hpp>
@@ -28,6 +29,8 @@ class lines {
     /// From now on lines may be opened; each needs a task in `background`. Null: no longer.
     void open_in(penstock::scope* background) noexcept { background_ = background; }
     bool wanted() const noexcept { return most_.pipelines != 0; }
+    /// Who was answered at length goes alone the next time.
+    long_answers& answers() noexcept { return answers_; }
 
     /// How a request came by a line.
     enum class joined : std::uint8_t { yes, no, if_opened };
@@ -57,6 +60,7 @@ class lines {
     std::vector<of_peer> peers_;
     peer* turn_ = nullptr;  // of join()
     penstock::scope* background_ = nullptr;
+    long_answers answers_;
     own_timer looker_;
 };
 
