@@ -112,9 +112,14 @@ std::string_view write_request_head(workspace& memory, const http::request_head&
                                     const request_form& form) {
     return written(memory, bound(bytes), [&](head_writer& to) {
         const auto text = [&](http::text_range r) { return http::text(bytes, r); };
-        to.raw(text(head.method_text)).raw(" ").raw(http::path(bytes, head)).raw(http::query(bytes, head));
-        to.raw(" HTTP/1.1\r\n").field("Host", head.host.empty() ? form.host_if_none : text(head.host));
         line_copier lines(to, bytes);
+        if (head.path_and_query == head.target) {
+            lines.copy(head.method_text.begin, head.target.end());
+            lines.flush();
+        } else {
+            to.raw(text(head.method_text)).raw(" ").raw(http::path(bytes, head)).raw(http::query(bytes, head));
+        }
+        to.raw(" HTTP/1.1\r\n").field("Host", head.host.empty() ? form.host_if_none : text(head.host));
         for (const http::field& f : head.fields) {
             if (!f.drop && !is_the_gates_own(f.id)) lines.copy(f);
         }
