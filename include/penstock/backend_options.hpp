@@ -2,6 +2,7 @@
 #pragma once
 
 #include <penstock/operation.hpp>
+#include <penstock/uring_options.hpp>
 
 #include <cstdint>
 #include <vector>
@@ -53,6 +54,8 @@ struct backend_options {
     std::uint64_t seed = 1;
     /// `simulated`: the world that this loop is part of (simulation::add_loop() sets it); null: one of its own.
     detail::simulated_world* world = nullptr;
+    /// `io_uring`: what it alone can be asked for.
+    uring_options uring = {};
     /// Operations to do without, as if the kernel had refused them; for tests and for diagnosing.
     std::vector<op_kind> denied = {};
 };

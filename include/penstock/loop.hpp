@@ -15,6 +15,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
 namespace penstock {
@@ -136,6 +137,9 @@ class loop {
     void note_descriptor_freed() noexcept;
     void await_descriptor(detail::descriptor_waiter& waiter) noexcept;
     void cancel_timer(detail::descriptor_waiter& waiter) noexcept;
+    /// See fs::buffer_arena. \return its number, or -errno if the mechanism has no use for it.
+    int register_memory(std::span<std::byte> memory) noexcept;
+    void unregister_memory(int region) noexcept;
     /// Where layers above count what only they can see.
     loop_statistics& figures() noexcept;
     detail::loop_core& core() noexcept { return *core_; }

@@ -264,6 +264,9 @@ struct open_request {
     bool truncate = false;
     bool append = false;
     bool direct = false;  ///< O_DIRECT: address, length and offset must be multiples of the block size
+    /// Many reads and writes of it are to come: if the mechanism has a table of registered files, it goes in there,
+    /// which costs a system call at opening and at closing, and saves counting a reference for each operation.
+    bool registered = false;
     std::uint32_t mode = 0644;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <penstock/adopt.hpp>
+#include <penstock/buffer_arena.hpp>
 #include <penstock/byte_stream.hpp>
 #include <penstock/endpoint.hpp>
 #include <penstock/explain.hpp>

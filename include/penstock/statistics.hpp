@@ -38,17 +38,23 @@ struct loop_statistics {
     buffer_pool_statistics buffers;
     detail::frame_statistics frames;
     // From the backend:
-    std::uint64_t enters = 0;               ///< system calls that submit to or wait on the mechanism
-    std::uint64_t parked = 0;               ///< receives that waited for a buffer of the pool
-    std::uint64_t overflows = 0;            ///< overflows of a queue of the kernel (completions, signals) survived
-    std::uint64_t slot_waits = 0;           ///< waits that found no request slot of the kernel and took another way
-    std::uint64_t registrations = 0;        ///< system calls that told the kernel what to watch; not among `enters`
-    std::uint64_t descriptors_refused = 0;  ///< opened or asked for beyond capability_table::most_descriptors
-    std::uint32_t offloaded = 0;            ///< operations on the worker pool now
-    unsigned worker_threads = 0;            ///< threads of the worker pool now (loop_options::worker_threads)
-    std::size_t worker_queue = 0;           ///< jobs waiting for one (loop_options::worker_queue)
-    std::size_t worker_queue_most = 0;      ///< the most that ever waited
-    std::uint64_t worker_refused = 0;       ///< jobs that found the queue full
+    std::uint64_t enters = 0;                ///< system calls that submit to or wait on the mechanism
+    std::uint64_t parked = 0;                ///< receives that waited for a buffer of the pool
+    std::uint64_t overflows = 0;             ///< overflows of a queue of the kernel (completions, signals) survived
+    std::uint64_t slot_waits = 0;            ///< waits that found no request slot of the kernel and took another way
+    std::uint64_t registrations = 0;         ///< system calls that told the kernel what to watch; not among `enters`
+    std::uint64_t descriptors_refused = 0;   ///< opened or asked for beyond capability_table::most_descriptors
+    std::uint32_t offloaded = 0;             ///< operations on the worker pool now
+    std::uint64_t by_registered_file = 0;    ///< reads and writes that named their file by its place in a table
+    std::uint64_t by_registered_memory = 0;  ///< reads and writes into memory of a fs::buffer_arena
+    std::uint64_t bundled_buffers = 0;   ///< received with another buffer in one completion (uring_options::bundles)
+    std::uint64_t polled_on_disk = 0;    ///< reads and writes whose device was polled (uring_options::poll_disks)
+    std::uint64_t zero_copy_sends = 0;   ///< sends without copying that have ended (uring_options::zero_copy_from)
+    std::uint64_t zero_copy_copied = 0;  ///< those of them that the kernel copied all the same
+    unsigned worker_threads = 0;         ///< threads of the worker pool now (loop_options::worker_threads)
+    std::size_t worker_queue = 0;        ///< jobs waiting for one (loop_options::worker_queue)
+    std::size_t worker_queue_most = 0;   ///< the most that ever waited
+    std::uint64_t worker_refused = 0;    ///< jobs that found the queue full
 };
 
 }  // namespace penstock

@@ -5,12 +5,17 @@
 #include <penstock/backend_options.hpp>
 #include <penstock/capabilities.hpp>
 #include <penstock/detail/job.hpp>
+#include <penstock/explain.hpp>
 #include <penstock/operation.hpp>
 #include <penstock/time.hpp>
 
+#include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
+#include <vector>
 
 namespace penstock::detail {
 
@@ -60,13 +65,19 @@ class completions {
 
 /// Counters of a backend, as data.
 struct backend_statistics {
-    std::uint64_t enters = 0;               ///< system calls that submit to or wait on the mechanism
-    std::uint64_t registrations = 0;        ///< system calls that only told the kernel what to watch
-    std::uint64_t parked = 0;               ///< receives that waited for a buffer of the pool
-    std::uint64_t overflows = 0;            ///< overflows of a queue of the kernel (completions, signals) survived
-    std::uint64_t slot_waits = 0;           ///< waits that found no request slot of the kernel and took another way
-    std::uint64_t descriptors_refused = 0;  ///< descriptors whose number was beyond what the mechanism can watch
-    std::uint32_t offloaded = 0;            ///< operations on the worker pool now
+    std::uint64_t enters = 0;                ///< system calls that submit to or wait on the mechanism
+    std::uint64_t registrations = 0;         ///< system calls that only told the kernel what to watch
+    std::uint64_t parked = 0;                ///< receives that waited for a buffer of the pool
+    std::uint64_t overflows = 0;             ///< overflows of a queue of the kernel (completions, signals) survived
+    std::uint64_t slot_waits = 0;            ///< waits that found no request slot of the kernel and took another way
+    std::uint64_t descriptors_refused = 0;   ///< descriptors whose number was beyond what the mechanism can watch
+    std::uint32_t offloaded = 0;             ///< operations on the worker pool now
+    std::uint64_t by_registered_file = 0;    ///< reads and writes that named a file by its place in the kernel's table
+    std::uint64_t by_registered_memory = 0;  ///< reads and writes into memory that the kernel was told of beforehand
+    std::uint64_t bundled_buffers = 0;       ///< filled buffers that came with another one in one completion
+    std::uint64_t polled_on_disk = 0;        ///< reads and writes that were not told by an interrupt but asked for
+    std::uint64_t zero_copy_sends = 0;       ///< sends whose memory the kernel has used and let go of
+    std::uint64_t zero_copy_copied = 0;      ///< those of them that it copied all the same
 };
 
 /// What a loop asks of its machine besides I/O, from a backend that has a machine of its own. Loop's thread.
@@ -120,6 +131,13 @@ class backend {
     virtual void wake() noexcept = 0;
 
     virtual backend_statistics statistics() const noexcept = 0;
+    /// What it has besides its operations, and what it was asked for and has not.
+    virtual std::vector<feature_report> features() const { return {}; }
+    /// Many operations on files will use this memory, which stays until it is told otherwise. \return its number, or
+    /// -errno; the operations can use it all the same.
+    virtual int register_memory(std::span<std::byte> /*memory*/) noexcept { return -EOPNOTSUPP; }
+    /// No operation that uses it may be under way.
+    virtual void unregister_memory(int /*region*/) noexcept {}
     /// Its own machine, or null: the one that the program runs on.
     virtual machine* own_machine() noexcept { return nullptr; }
 };

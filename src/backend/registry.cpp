@@ -81,7 +81,8 @@ backend_report report_refusal(const mechanism& m, const setup_error& error) {
             .description = std::string(m.description),
             .works = false,
             .why_not = error.message,
-            .capabilities = {}};
+            .capabilities = {},
+            .features = {}};
 }
 
 explanation explain_choice(const backend& chosen, std::string reason, std::vector<backend_report> refused) {
@@ -93,6 +94,7 @@ explanation explain_choice(const backend& chosen, std::string reason, std::vecto
     }
     e.refused = std::move(refused);
     e.capabilities = chosen.capabilities();
+    e.features = chosen.features();
     return e;
 }
 
@@ -169,7 +171,8 @@ std::vector<backend_report> survey_backends(const backend_options& options) {
                          .description = std::string(m.description),
                          .works = true,
                          .why_not = {},
-                         .capabilities = (*made)->capabilities()});
+                         .capabilities = (*made)->capabilities(),
+                         .features = (*made)->features()});
     }
     return found;
 }

@@ -320,6 +320,10 @@ void loop::note_descriptor_freed() noexcept {
 loop_statistics& loop::figures() noexcept { return core_->figures; }
 
 const explanation& loop::explain() const noexcept { return core_->why; }
+int loop::register_memory(std::span<std::byte> memory) noexcept { return core_->mechanism->register_memory(memory); }
+
+void loop::unregister_memory(int region) noexcept { core_->mechanism->unregister_memory(region); }
+
 buffer_pool& loop::buffers() noexcept { return core_->buffers; }
 const loop_options& loop::options() const noexcept { return core_->options; }
 
@@ -343,6 +347,12 @@ loop_statistics loop::statistics() const {
     s.slot_waits = of_backend.slot_waits;
     s.registrations = of_backend.registrations;
     s.descriptors_refused = of_backend.descriptors_refused;
+    s.by_registered_file = of_backend.by_registered_file;
+    s.by_registered_memory = of_backend.by_registered_memory;
+    s.bundled_buffers = of_backend.bundled_buffers;
+    s.polled_on_disk = of_backend.polled_on_disk;
+    s.zero_copy_sends = of_backend.zero_copy_sends;
+    s.zero_copy_copied = of_backend.zero_copy_copied;
     s.offloaded = of_backend.offloaded;
     const detail::worker_statistics of_workers = core_->workers.statistics();
     s.worker_threads = of_workers.threads;

@@ -40,6 +40,7 @@ void buffer_ring::restock() noexcept {
     int added = 0;
     while (stocked_ < target_ && pool_.available() != 0) {
         const std::uint16_t buffer = pool_.take();
+        if (!places_.empty()) places_[buffer] = static_cast<std::uint16_t>(entries_->tail + added);
         ::io_uring_buf_ring_add(entries_, pool_.data(buffer), pool_.buffer_size(), buffer, mask, added);
         ++added;
         ++stocked_;

@@ -4,7 +4,9 @@
 #include "backend/io_uring/kernel.hpp"
 #include <penstock/buffer_pool.hpp>
 
+#include <algorithm>
 #include <cstdint>
+#include <vector>
 
 namespace penstock::detail {
 
@@ -21,16 +23,35 @@ class buffer_ring {
 
     /// \return 0, or -errno if the kernel has no such rings.
     int set_up(::io_uring* ring) noexcept;
+    /// Before the first restock(): remembers which buffer follows which, for bundles.
+    void remember_places() { places_.resize(pool_.count()); }
     bool there() const noexcept { return entries_ != nullptr; }
 
     /// Hands the kernel what is free. Once per turn: the kernel sees all of them with one store.
     void restock() noexcept;
     std::uint16_t stocked() const noexcept { return stocked_; }
+    ::io_uring_buf_ring* raw() noexcept { return entries_; }
 
     /// The kernel has filled (or returns) the buffer that a completion names.
     std::uint16_t taken(std::uint32_t cqe_flags) noexcept {
         --stocked_;
         return static_cast<std::uint16_t>(cqe_flags >> IORING_CQE_BUFFER_SHIFT);
+    }
+
+    /// The kernel has filled as many buffers, from the one that the completion names, as its bytes need; `each(buffer,
+    /// bytes)` is called in their order. A completion that is an error returns one.
+    template <class Each>
+    void take_bundle(const ::io_uring_cqe& cqe, std::uint32_t buffer_size, Each each) noexcept {
+        std::uint16_t place = places_[cqe.flags >> IORING_CQE_BUFFER_SHIFT];
+        std::int32_t left = cqe.res;
+        do {
+            const std::uint16_t buffer = entries_->bufs[place & (size_ - 1)].bid;
+            const std::int32_t bytes = std::min(left, static_cast<std::int32_t>(buffer_size));
+            ++place;
+            --stocked_;
+            each(buffer, bytes);
+            left -= bytes;
+        } while (left > 0);
     }
 
     /// Takes back what the kernel still has; the ring must be gone by then.
@@ -43,6 +64,7 @@ class buffer_ring {
     std::uint16_t size_ = 0;    // a power of two
     std::uint16_t target_ = 0;  // buffers to keep there
     std::uint16_t stocked_ = 0;
+    std::vector<std::uint16_t> places_;  // of each buffer in the ring; empty without bundles
 };
 
 }  // namespace penstock::detail

@@ -139,6 +139,11 @@ constexpr kind_plan by_ring_in_slices(std::uint8_t opcode) noexcept {
             }};
 }
 
+constexpr kind_plan checking_credentials(kind_plan p) noexcept {
+    p.checks_credentials = true;
+    return p;
+}
+
 constexpr kind_plan plan_of(op_kind kind) noexcept {
     switch (kind) {
         case op_kind::nop: return by_ring<nop_op>(IORING_OP_NOP, [] { return nop_op(); });
@@ -149,7 +154,8 @@ constexpr kind_plan plan_of(op_kind kind) noexcept {
         case op_kind::send: return by_ring_in_slices<send_op>(IORING_OP_SEND);
         case op_kind::read: return by_ring<read_op>(IORING_OP_READ, [] { return read_op(nothing); });
         case op_kind::write: return by_ring_in_slices<write_op>(IORING_OP_WRITE);
-        case op_kind::open: return by_ring<open_op>(IORING_OP_OPENAT, [] { return open_op("", open_request{}); });
+        case op_kind::open:
+            return checking_credentials(by_ring<open_op>(IORING_OP_OPENAT, [] { return open_op("", open_request{}); }));
         case op_kind::read_at: return by_ring_in_slices<read_at_op, std::uint64_t>(IORING_OP_READV);
         case op_kind::write_at: return by_ring_in_slices<write_at_op, std::uint64_t>(IORING_OP_WRITEV);
         case op_kind::sync: return by_ring<sync_op>(IORING_OP_FSYNC, [] { return sync_op(nothing, true); });

@@ -28,6 +28,9 @@ struct kind_plan {
     /// Tries the entry with what cannot succeed. \return what the kernel says.
     int (*attempt)(class ring& r) noexcept = nullptr;
     std::string_view why{};  ///< of a route that is not the expected one
+    /// What it may do depends on who asks: everything that names a path. A submission thread would ask with the
+    /// credentials that the process had when the loop was made, so it is not given to one.
+    bool checks_credentials = false;
 };
 
 const kind_plan& plan(op_kind kind) noexcept;

@@ -1,5 +1,7 @@
 #include "backend/io_uring/probe.hpp"
 
+#include "backend/io_uring/zero_copy.hpp"
+
 #include <poll.h>
 
 #include <cerrno>
@@ -75,6 +77,43 @@ int probe(ring& r, route_table& routes, capability_table& capabilities) {
         capabilities[kind] = capability_of(kind, routes[i]);
     }
     return 0;
+}
+
+std::vector<std::uint8_t> opcodes_in_use() {
+    // What stands behind no kind, and the second forms of kinds.
+    std::vector<std::uint8_t> used = {
+        IORING_OP_POLL_ADD,   IORING_OP_ASYNC_CANCEL, IORING_OP_READ,   IORING_OP_READV,
+        IORING_OP_READ_FIXED, IORING_OP_WRITE,        IORING_OP_WRITEV, IORING_OP_SENDMSG,
+        opcode_send_zc,       opcode_sendmsg_zc,      IORING_OP_NOP,    IORING_OP_WRITE_FIXED,
+    };
+    for (std::size_t i = 0; i < op_kind_count; ++i) {
+        const std::uint8_t opcode = plan(static_cast<op_kind>(i)).opcode;
+        if (opcode != IORING_OP_LAST) used.push_back(opcode);
+    }
+    return used;
+}
+
+bool can_send_without_copying(ring& r) noexcept {
+    for (const std::uint8_t opcode : {opcode_send_zc, opcode_sendmsg_zc}) {
+        char byte = 0;
+        const io_slice slices[2] = {{&byte, 1}, {&byte, 1}};
+        send_op op(handle{}, slices, opcode == opcode_send_zc ? 1 : 2);
+        ::io_uring_sqe* const sqe = r.next_sqe();
+        ::msghdr header{};
+        prepare(*sqe, op, header);
+        zero_copy::change(*sqe);
+        if (lacks_opcode(outcome_of(r))) return false;
+    }
+    return true;
+}
+
+bool can_use_registered_memory(ring& r) noexcept {
+    for (const std::uint8_t opcode : {IORING_OP_READ_FIXED, IORING_OP_WRITE_FIXED}) {
+        char byte = 0;
+        ::io_uring_prep_rw(opcode, r.next_sqe(), -1, &byte, 1, 0);
+        if (lacks_opcode(outcome_of(r))) return false;
+    }
+    return true;
 }
 
 bool can_limit_receives(ring& r) noexcept {

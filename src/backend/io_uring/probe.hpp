@@ -30,6 +30,15 @@ std::vector<std::uint8_t> forbidden_opcodes(const backend_options& options);
 /// \return 0, or -errno if even polling and cancelling do not work.
 int probe(ring& r, route_table& routes, capability_table& capabilities);
 
+/// Every opcode that this backend may submit.
+std::vector<std::uint8_t> opcodes_in_use();
+
+/// Whether the kernel knows sends that copy nothing and say whether that was so.
+bool can_send_without_copying(ring& r) noexcept;
+
+/// Whether the kernel knows reads and writes of memory that was registered.
+bool can_use_registered_memory(ring& r) noexcept;
+
 /// Whether the kernel knows limit_receive().
 bool can_limit_receives(ring& r) noexcept;
 

@@ -1,128 +1,31 @@
 #include "backend/io_uring/ring.hpp"
 
-#include "base/setup.hpp"
-
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
-#include <cstdio>
-#include <memory>
+#include <ctime>
 
 namespace penstock::detail {
 namespace {
 
-// Workers of the kernel's own pool: each is a kernel thread of this process, so their number is bounded.
-constexpr unsigned most_bounded_workers = 16;
-constexpr unsigned most_unbounded_workers = 64;
+constexpr int looks_per_clock = 32;  // reading the clock costs as much as this many looks at a queue
 
-std::string disabled_by_sysctl() {
-    std::FILE* const file = std::fopen("/proc/sys/kernel/io_uring_disabled", "re");
-    if (file == nullptr) return {};
-    const int value = std::fgetc(file);
-    std::fclose(file);
-    if (value != '1' && value != '2') return {};
-    return std::string("; sysctl kernel.io_uring_disabled is ") + static_cast<char>(value) + ", set it to 0";
+constexpr int most_looks_for_room = 1000;  // then there is none, and the operation is offered again
+
+void pause_a_moment() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
 }
 
-setup_error ring_failure(int error) {
-    setup_error e = setup_failure("io_uring_setup", error);
-    if (error == EPERM) e.message += disabled_by_sysctl();
-    if (error == ENOMEM) e.message += "; raise the locked-memory limit (ulimit -l) or use fewer entries";
-    return e;
+duration length_of(const ::timespec& time) noexcept {
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 }  // namespace
-
-ring::~ring() {
-    if (there_) ::io_uring_queue_exit(&ring_);
-}
-
-// Newest first: each flag that a kernel does not know costs a feature, not the ring.
-int ring::init(std::uint32_t entries, ::io_uring_params& params) noexcept {
-    const unsigned always = params.flags;
-    const unsigned wanted[] = {
-        IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-            IORING_SETUP_TASKRUN_FLAG,
-        IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN |
-            IORING_SETUP_TASKRUN_FLAG,
-        IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
-        IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL,
-        IORING_SETUP_CQSIZE,
-        0,
-    };
-    const std::uint32_t completions = params.cq_entries;
-    int r = -EINVAL;
-    for (const unsigned flags : wanted) {
-        params = {};
-        params.flags = always | flags;
-        if ((flags & IORING_SETUP_CQSIZE) != 0) params.cq_entries = completions;
-        r = ::io_uring_queue_init_params(entries, &ring_, &params);
-        if (r != -EINVAL) return r;
-    }
-    return r;
-}
-
-std::expected<void, setup_error> ring::set_up(std::uint32_t entries, std::uint32_t completions,
-                                              const std::vector<std::uint8_t>& forbidden) {
-    ::io_uring_params params{};
-    params.flags = IORING_SETUP_CLAMP | (forbidden.empty() ? 0U : IORING_SETUP_R_DISABLED);
-    params.cq_entries = std::max(completions, entries);
-    const int r = init(std::max(entries, 2U), params);
-    if (r < 0) return std::unexpected(ring_failure(-r));
-    there_ = true;
-    // Waiting with a time limit, completions that are never dropped, entries that may be reused once taken.
-    constexpr unsigned needed = IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE;
-    if ((params.features & needed) != needed) {
-        return std::unexpected(setup_error{std::make_error_code(std::errc::function_not_supported),
-                                           "io_uring of this kernel is too old (5.11 is the first that will do)"});
-    }
-    // What 2.3 writes at each submission is written once: entry n of the array is entry n of the queue.
-    for (unsigned i = 0; i < ring_.sq.ring_entries; ++i) ring_.sq.array[i] = i;
-    if (!forbidden.empty()) {
-        if (const int error = restrict_to_all_but(forbidden); error != 0) {
-            return std::unexpected(setup_failure("io_uring_register(IORING_REGISTER_RESTRICTIONS)", error));
-        }
-    }
-    ::io_uring_ring_dontfork(&ring_);  // a child must not share the queues
-    unsigned workers[2] = {most_bounded_workers, most_unbounded_workers};
-    ::io_uring_register_iowq_max_workers(&ring_, workers);
-    if (::io_uring_register_ring_fd(&ring_) == 1) enter_flags_ |= IORING_ENTER_REGISTERED_RING;
-    if ((params.features & IORING_FEAT_NO_IOWAIT) != 0) enter_flags_ |= IORING_ENTER_NO_IOWAIT;
-    return {};
-}
-
-// The kernel's restrictions are a list of what is allowed, so everything that it knows but the forbidden is listed.
-int ring::restrict_to_all_but(const std::vector<std::uint8_t>& forbidden) {
-    const std::unique_ptr<::io_uring_probe, decltype(&::io_uring_free_probe)> known(::io_uring_get_probe_ring(&ring_),
-                                                                                    ::io_uring_free_probe);
-    if (known == nullptr) return ENOSYS;
-    std::vector<::io_uring_restriction> allowed;
-    for (unsigned op = 0; op <= known->last_op; ++op) {
-        if (std::find(forbidden.begin(), forbidden.end(), op) != forbidden.end()) continue;
-        ::io_uring_restriction entry{};
-        entry.opcode = IORING_RESTRICTION_SQE_OP;
-        entry.sqe_op = static_cast<__u8>(op);
-        allowed.push_back(entry);
-    }
-    for (unsigned op = 0; op < IORING_REGISTER_LAST; ++op) {
-        ::io_uring_restriction entry{};
-        entry.opcode = IORING_RESTRICTION_REGISTER_OP;
-        entry.register_op = static_cast<__u8>(op);
-        allowed.push_back(entry);
-    }
-    ::io_uring_restriction flags{};
-    flags.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
-    flags.sqe_flags = 0xff;
-    allowed.push_back(flags);
-    // By raw system call: the library of 2.3 declares these two but does not export them.
-    const auto tell = [this](unsigned what, void* argument, std::size_t count) {
-        return ::syscall(__NR_io_uring_register, ring_.ring_fd, what, argument, count) < 0 ? errno : 0;
-    };
-    const int error = tell(IORING_REGISTER_RESTRICTIONS, allowed.data(), allowed.size());
-    return error != 0 ? error : tell(IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
-}
 
 // As liburing's own flush, which is not public; entering ourselves allows flags that 2.3 does not know.
 unsigned ring::publish_submissions() noexcept {
@@ -135,28 +38,91 @@ unsigned ring::publish_submissions() noexcept {
 int ring::enter(unsigned least, const ::timespec* limit) noexcept {
     const unsigned count = publish_submissions();
     ++enters_;
-    unsigned flags = enter_flags_ | IORING_ENTER_GETEVENTS;
-    ::io_uring_getevents_arg argument{};
-    const void* extra = nullptr;
-    std::size_t extra_size = 0;
-    if (least != 0 && limit != nullptr) {
-        static_assert(sizeof(::timespec) == sizeof(::__kernel_timespec));
-        argument.ts = reinterpret_cast<std::uintptr_t>(limit);
-        flags |= IORING_ENTER_EXT_ARG;
-        extra = &argument;
-        extra_size = sizeof argument;
-    }
-    const long r = ::syscall(__NR_io_uring_enter, ring_.enter_ring_fd, count, least, flags, extra, extra_size);
+    const long r = enter_waiting(count, least, limit);
     return r < 0 ? -errno : static_cast<int>(r);
+}
+
+long ring::enter_waiting(unsigned count, unsigned least, const ::timespec* limit) noexcept {
+    unsigned flags = enter_flags_ | IORING_ENTER_GETEVENTS;
+    if (submission_thread_ && thread_sleeps()) flags |= IORING_ENTER_SQ_WAKEUP;
+    const bool batches = least > 1 && batch_microseconds_ != 0;
+    if (least == 0 || (limit == nullptr && !batches)) {
+        return ::syscall(__NR_io_uring_enter, ring_.enter_ring_fd, count, least, flags, nullptr, 0);
+    }
+    // A batch is not waited for longer than the caller would wait at all.
+    std::uint32_t batch_time = batches ? batch_microseconds_ : 0;
+    if (batches && limit != nullptr && length_of(*limit) < std::chrono::microseconds(batch_time)) batch_time = 0;
+    static_assert(sizeof(::timespec) == sizeof(::__kernel_timespec));
+    flags |= IORING_ENTER_EXT_ARG;
+    if (registered_wait_ != nullptr) {
+        *registered_wait_ = {};
+        if (limit != nullptr) {
+            registered_wait_->limit = {.tv_sec = limit->tv_sec, .tv_nsec = limit->tv_nsec};
+            registered_wait_->flags = wait_has_limit;
+        }
+        registered_wait_->min_wait_usec = batch_time;
+        const void* const at_the_beginning = nullptr;
+        return ::syscall(__NR_io_uring_enter, ring_.enter_ring_fd, count, least, flags | IORING_ENTER_EXT_ARG_REG,
+                         at_the_beginning, sizeof(wait_argument));
+    }
+    ::io_uring_getevents_arg argument{};
+    argument.ts = reinterpret_cast<std::uintptr_t>(limit);
+    argument.pad = batch_time;  // min_wait_usec, which liburing 2.3 does not know
+    return ::syscall(__NR_io_uring_enter, ring_.enter_ring_fd, count, least, flags, &argument, sizeof argument);
 }
 
 int ring::submit() noexcept {
     const unsigned count = publish_submissions();
     if (count == 0) return 0;
+    unsigned flags = enter_flags_ & ~IORING_ENTER_NO_IOWAIT;
+    if (submission_thread_) {
+        if (thread_sleeps()) flags |= IORING_ENTER_SQ_WAKEUP;
+        if (count == ring_.sq.ring_entries) flags |= IORING_ENTER_SQ_WAIT;
+        if ((flags & (IORING_ENTER_SQ_WAKEUP | IORING_ENTER_SQ_WAIT)) == 0) return static_cast<int>(count);
+    }
     ++enters_;
-    const unsigned flags = enter_flags_ & ~IORING_ENTER_NO_IOWAIT;
     const long r = ::syscall(__NR_io_uring_enter, ring_.enter_ring_fd, count, 0, flags, nullptr, 0);
+    if ((flags & IORING_ENTER_SQ_WAIT) != 0) await_room();
     return r < 0 ? -errno : static_cast<int>(r);
+}
+
+// --- Beside a thread of the kernel that takes the submissions ----------------------------------------------
+
+/// After the entries were shown to it: either it sees them, or it had said before that it sleeps.
+bool ring::thread_sleeps() const noexcept {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    return said(IORING_SQ_NEED_WAKEUP);
+}
+
+/// The thread has taken entries when SQ_WAIT ends, but says so a moment later.
+void ring::await_room() const noexcept {
+    for (int i = 0; i < most_looks_for_room; ++i) {
+        if (ring_.sq.sqe_tail - __atomic_load_n(ring_.sq.khead, __ATOMIC_ACQUIRE) < ring_.sq.ring_entries) return;
+        pause_a_moment();
+    }
+}
+
+void ring::wait_beside_thread(bool only_look, const ::timespec* limit) noexcept {
+    const unsigned left = publish_submissions();
+    if (must_enter() || (left != 0 && thread_sleeps())) enter(0, nullptr);
+    if (only_look || look_for_completions(limit)) return;
+    enter(wait_for_, limit);
+}
+
+/// Looks for `spin_`, or until `limit`. \return whether there is no more to wait for.
+bool ring::look_for_completions(const ::timespec* limit) const noexcept {
+    if (has_completions()) return true;
+    if (spin_ == duration{0}) return false;
+    const bool until_limit = limit != nullptr && length_of(*limit) <= spin_;
+    const time_point end = clock::now() + (until_limit ? length_of(*limit) : spin_);
+    do {
+        for (int i = 0; i < looks_per_clock; ++i) {
+            if (has_completions()) return true;
+            if (must_enter()) return false;
+            pause_a_moment();
+        }
+    } while (clock::now() < end);
+    return until_limit;
 }
 
 }  // namespace penstock::detail

@@ -1,5 +1,6 @@
 #include "backend/io_uring/uring_backend.hpp"
 
+#include "backend/io_uring/bundles.hpp"
 #include "backend/io_uring/io_uring.hpp"
 #include "base/setup.hpp"
 #include "base/wait_time.hpp"
@@ -34,12 +35,20 @@ std::uint32_t bytes_within_credit(const lease_credit& credit, std::uint32_t buff
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(buffers * buffer_size, 0x7fff'ffff));
 }
 
+/// No more is counted than is asked about.
+std::size_t bytes_left(const send_op& op, std::size_t enough) noexcept {
+    if (enough == SIZE_MAX) return 0;
+    std::size_t bytes = op.slices[op.first].size - op.skip;
+    for (std::uint32_t i = op.first + 1; i < op.count && bytes < enough; ++i) bytes += op.slices[i].size;
+    return bytes;
+}
+
 // Overflowed completions come back in portions as large as the completion queue; this many are taken per wait.
 constexpr int most_overflow_rounds = 64;
 
 }  // namespace
 
-// --- Setting up and tearing down --------------------------------------------------------------------------------
+// --- Setting up and tearing down ---------------------------------------------------------------------------
 
 std::expected<std::unique_ptr<backend>, setup_error> create_io_uring(const backend_environment& environment) {
     auto wake = waker::create();
@@ -51,47 +60,131 @@ std::expected<std::unique_ptr<backend>, setup_error> create_io_uring(const backe
 
 uring_backend::uring_backend(const backend_environment& environment, waker wake)
     : buffers_(environment.buffers),
+      tables_(ring_->raw(), environment.options.uring.registered_files),
       provided_(environment.buffers),
       options_(environment.options),
       waker_(std::move(wake)),
       offload_(environment.workers, environment.buffers, *this, environment.options.queue_entries) {}
 
 std::expected<void, setup_error> uring_backend::set_up() {
-    if (auto made = ring_->set_up(options_.queue_entries, options_.completion_entries, forbidden_opcodes(options_));
-        !made) {
-        return made;
-    }
+    const ring_request request{.entries = options_.queue_entries,
+                               .completions = options_.completion_entries,
+                               .options = options_.uring,
+                               .forbidden = forbidden_opcodes(options_),
+                               .used = opcodes_in_use()};
+    if (auto made = ring_->set_up(request); !made) return made;
     headers_ = std::make_unique<::msghdr[]>(ring_->entries());
     const int no_buffer_ring = provided_.set_up(ring_->raw());
+    if (auto open = ring_->start(request); !open) return open;
     if (const int r = probe(*ring_, routes_, capabilities_); r != 0) {
         return std::unexpected(setup_failure("io_uring: polling or cancelling is refused", -r));
     }
     limits_receives_ = can_limit_receives(*ring_);
+    if (options_.uring.zero_copy_from != 0 && can_send_without_copying(*ring_)) {
+        zero_copy_.set_threshold(options_.uring.zero_copy_from);
+    }
+    if (options_.uring.bundles) choose_bundles();
+    choose_routes(no_buffer_ring);
+    if (options_.uring.poll_disks) {
+        disks_ = std::make_unique<disk_ring>(options_);
+        if (auto made = disks_->set_up(); !made) {
+            why_no_disks_ = made.error().message;
+            disks_.reset();
+        }
+    }
+    if (!can_use_registered_memory(*ring_)) {
+        tables_.refuse_memory();
+        if (disks_ != nullptr) disks_->tables().refuse_memory();
+    }
+    report_features();
+    return {};
+}
+
+void uring_backend::choose_bundles() {
+    if (!provided_.there() || !limits_receives_) {
+        why_no_bundles_ = "it needs provided buffers and receives that can be limited (Linux 6.17)";
+        return;
+    }
+    provided_.remember_places();
+    why_no_bundles_ = try_bundles(*ring_, provided_, buffers_);
+    bundles_ = why_no_bundles_.empty();
+}
+
+/// Away from the ring with what it can't do, or must not.
+void uring_backend::choose_routes(int no_buffer_ring) noexcept {
     if (no_buffer_ring != 0) {
         for (const op_kind kind : {op_kind::receive, op_kind::read}) {
             routes_[static_cast<std::size_t>(kind)] = fallback_route(kind);
             capabilities_[kind] = {support::emulated, cancellation::prompt, "this kernel has no provided-buffer rings"};
         }
     }
-    return {};
+    if (!ring_->has_submission_thread()) return;
+    for (std::size_t i = 0; i < op_kind_count; ++i) {
+        const auto kind = static_cast<op_kind>(i);
+        if (routes_[i] != route::ring || !plan(kind).checks_credentials) continue;
+        routes_[i] = fallback_route(kind);
+        capabilities_[kind] = {routes_[i] == route::pool ? support::offloaded : support::native,
+                               capabilities_[kind].cancellation,
+                               "the submission thread has the credentials that the process had when the loop was made"};
+    }
 }
 
+void uring_backend::report_features() {
+    features_ = ring_->features();
+    const auto add = [this](std::string_view name, bool on, std::string detail) {
+        features_.push_back({name, on, std::move(detail)});
+    };
+    const uring_options& asked = options_.uring;
+    add("provided buffers", provided_.there(), provided_.there() ? "" : "this kernel has no rings of them");
+    add("limited receives", limits_receives_, limits_receives_ ? "" : "this kernel does not know them (Linux 6.17)");
+    add("bundles", bundles_, asked.bundles ? why_no_bundles_ : "not asked for");
+    const bool zero_copies = zero_copy_.wants(SIZE_MAX - 1);
+    add("zero-copy send", zero_copies,
+        zero_copies                 ? "from " + std::to_string(asked.zero_copy_from) + " bytes on"
+        : asked.zero_copy_from == 0 ? "not asked for"
+                                    : "the kernel refuses it (Linux 6.2)");
+    add("polled disks", disks_ != nullptr,
+        disks_ != nullptr   ? "a second ring, for files that are open with O_DIRECT"
+        : !asked.poll_disks ? "not asked for"
+                            : why_no_disks_);
+    add("zero-copy receive", false,
+        ring_->last_opcode() >= opcode_recv_zc
+            ? "not used: it needs a network card that splits headers and lends its queue"
+            : "this kernel does not know it (Linux 6.15), and it needs a network card that can");
+}
+
+std::vector<feature_report> uring_backend::features() const { return features_; }
+
 uring_backend::~uring_backend() {
+    disks_.reset();
     ring_.reset();  // from here on the kernel fills no buffer
     provided_.take_back();
 }
 
 backend_statistics uring_backend::statistics() const noexcept {
-    return {
-        .enters = ring_->enters(), .parked = parked_count_, .overflows = overflows_, .offloaded = offload_.under_way()};
+    const std::uint64_t disk_enters = disks_ == nullptr ? 0 : disks_->queue().enters();
+    const registered* const disk_tables = disks_ == nullptr ? nullptr : &disks_->tables();
+    return {.enters = ring_->enters() + disk_enters,
+            .parked = parked_count_,
+            .overflows = overflows_,
+            .offloaded = offload_.under_way(),
+            .by_registered_file = tables_.by_file() + (disk_tables == nullptr ? 0 : disk_tables->by_file()),
+            .by_registered_memory = tables_.by_memory() + (disk_tables == nullptr ? 0 : disk_tables->by_memory()),
+            .bundled_buffers = bundled_buffers_,
+            .polled_on_disk = disks_ == nullptr ? 0 : disks_->polled(),
+            .zero_copy_sends = zero_copy_.sent(),
+            .zero_copy_copied = zero_copy_.copied()};
 }
 
-// --- Submitting -------------------------------------------------------------------------------------------------
+// --- Submitting --------------------------------------------------------------------------------------------
 
 submitted uring_backend::submit(operation& op) noexcept {
     op.backend_flags = 0;
-    op.scratch[edges] = 0;
-    if (op.kind == op_kind::close) forget_terminal(as<close_op>(op).target);
+    op.scratch = {};
+    if (op.kind == op_kind::close) {
+        forget_terminal(as<close_op>(op).target);
+        forget_file(as<close_op>(op).target);
+    }
     return dispatch(op);
 }
 
@@ -130,21 +223,77 @@ submitted uring_backend::submit_to_ring(operation& op) noexcept {
         op.result = 0;
         return submitted::completed;
     }
+    if (disks_ != nullptr && is_for_disks(op)) return submit_to_disks(op);
     ::io_uring_sqe* const sqe = sqe_for(&op, for_operation);
     if (sqe == nullptr) {
         return submitted::busy;
     }
     prepare(*sqe, op, headers_[ring_->index_of(sqe)]);
-    if (op.kind == op_kind::receive) {
-        if (limits_receives_) {
-            limit_receive(*sqe, bytes_within_credit(as<receive_op>(op).credit, buffers_.buffer_size()));
-        } else {
-            receive_once(*sqe);
-        }
-    }
+    refine(*sqe, op);
     sqe->user_data = reinterpret_cast<std::uintptr_t>(&op) | for_operation;
     set(op, in_ring);
     return submitted::queued;
+}
+
+/// What goes beyond the plain form of an entry.
+void uring_backend::refine(::io_uring_sqe& sqe, operation& op) noexcept {
+    switch (op.kind) {
+        case op_kind::receive:
+            if (!limits_receives_) {
+                receive_once(sqe);
+                return;
+            }
+            if (bundles_) sqe.ioprio |= IORING_RECVSEND_BUNDLE;
+            limit_receive(sqe, bytes_within_credit(as<receive_op>(op).credit, buffers_.buffer_size()));
+            return;
+        case op_kind::send:
+            if ((op.scratch[notes] & copies) == 0 &&
+                zero_copy_.wants(bytes_left(as<send_op>(op), zero_copy_.threshold()))) {
+                zero_copy::change(sqe);
+            }
+            return;
+        case op_kind::read_at:
+        case op_kind::write_at: tables_.refine(sqe, as<read_at_op>(op)); return;
+        default: return;
+    }
+}
+
+bool uring_backend::is_for_disks(operation& op) const noexcept {
+    return (op.kind == op_kind::read_at || op.kind == op_kind::write_at) && disks_->takes(as<read_at_op>(op).target.id);
+}
+
+submitted uring_backend::submit_to_disks(operation& op) noexcept {
+    ::io_uring_sqe* const sqe = disks_->next_sqe();
+    if (sqe == nullptr) return submitted::busy;  // what is under way there makes room
+    ::msghdr unused;
+    prepare(*sqe, op, unused);
+    disks_->tables().refine(*sqe, as<read_at_op>(op));
+    sqe->user_data = reinterpret_cast<std::uintptr_t>(&op) | for_operation;
+    op.scratch[notes] = beyond_cancel;
+    set(op, in_ring);
+    return submitted::queued;
+}
+
+/// Before it is closed.
+void uring_backend::forget_file(handle closed) noexcept {
+    tables_.remove_file(closed.id);
+    if (disks_ != nullptr) disks_->remove_file(closed.id);
+}
+
+/// In each ring's own table, under the same number.
+int uring_backend::register_memory(std::span<std::byte> memory) noexcept {
+    const int region = tables_.add_memory(memory);
+    if (region < 0 || disks_ == nullptr) return region;
+    if (const int r = disks_->tables().add_memory(memory); r < 0) {
+        tables_.remove_memory(region);
+        return r;
+    }
+    return region;
+}
+
+void uring_backend::unregister_memory(int region) noexcept {
+    tables_.remove_memory(region);
+    if (disks_ != nullptr) disks_->tables().remove_memory(region);
 }
 
 submitted uring_backend::submit_call(operation& op) noexcept {
@@ -224,7 +373,7 @@ void uring_backend::submit_again(operation& op) noexcept {
     }
 }
 
-// --- Waiting ----------------------------------------------------------------------------------------------------
+// --- Waiting -----------------------------------------------------------------------------------------------
 
 void uring_backend::arm_waker() noexcept {
     ::io_uring_sqe* const sqe = sqe_for(nullptr, for_waker);
@@ -233,6 +382,11 @@ void uring_backend::arm_waker() noexcept {
     ::io_uring_prep_poll_multishot(sqe, waker_.fd(), POLLIN);
     sqe->user_data = for_waker;
     waker_armed_ = true;
+}
+
+void uring_backend::flush() noexcept {
+    ring_->submit();
+    if (disks_ != nullptr) disks_->submit();
 }
 
 void uring_backend::wait(time_point now, time_point deadline, completions& out) noexcept {
@@ -244,10 +398,10 @@ void uring_backend::wait(time_point now, time_point deadline, completions& out) 
     offload_.collect(out);
 
     const wait_time limit(now, deadline);
-    const bool poll_only =
-        limit.only_polls() || !out.empty() || ring_->has_completions() || std::exchange(found_no_entry_, false);
-    if (!poll_only || ring_->has_submissions() || ring_->must_enter())
-        ring_->enter(poll_only ? 0 : 1, limit.relative());
+    const bool poll_only = limit.only_polls() || !out.empty() || ring_->has_completions() ||
+                           std::exchange(found_no_entry_, false) || (disks_ != nullptr && disks_->under_way() != 0);
+    ring_->wait(poll_only, limit.relative());
+    if (disks_ != nullptr) disks_->poll([this](const ::io_uring_cqe& cqe) noexcept { complete_on_disk(cqe); });
     ring_->reap([this](const ::io_uring_cqe& cqe) noexcept { complete(cqe); });
     for (int round = 0; round < most_overflow_rounds && ring_->overflowed(); ++round) {
         ++overflows_;
@@ -255,179 +409,6 @@ void uring_backend::wait(time_point now, time_point deadline, completions& out) 
         ring_->reap([this](const ::io_uring_cqe& cqe) noexcept { complete(cqe); });
     }
     offload_.collect(out);
-}
-
-// --- Completing -------------------------------------------------------------------------------------------------
-
-void uring_backend::complete(const ::io_uring_cqe& cqe) noexcept {
-    auto* const op = reinterpret_cast<operation*>(cqe.user_data & ~std::uint64_t{tag_mask});
-    switch (static_cast<tag>(cqe.user_data & tag_mask)) {
-        case for_operation: complete_operation(*op, cqe); return;
-        case for_poll: complete_poll(*op, cqe); return;
-        case for_waker: waker_armed_ = (cqe.flags & IORING_CQE_F_MORE) != 0; return;
-        case for_cancel: cancels_missed_ |= cqe.res == -ENOENT; return;
-        case tag_mask: return;
-    }
-}
-
-void uring_backend::complete_operation(operation& op, const ::io_uring_cqe& cqe) noexcept {
-    switch (op.kind) {
-        case op_kind::receive:
-        case op_kind::read: complete_receive(as<receive_op>(op), cqe); return;
-        case op_kind::accept: complete_accept(as<accept_op>(op), cqe); return;
-        case op_kind::send:
-        case op_kind::write: complete_send(as<send_op>(op), cqe.res); return;
-        default: finish(op, cqe.res); return;  // one entry, one result, nothing more to it
-    }
-}
-
-void uring_backend::complete_receive(receive_op& op, const ::io_uring_cqe& cqe) noexcept {
-    // The buffer is in the flags, whatever the result says; a cancelled completion may have one.
-    if ((cqe.flags & IORING_CQE_F_BUFFER) != 0) deliver(op, buffers_, provided_.taken(cqe.flags), cqe.res);
-    if ((cqe.flags & IORING_CQE_F_MORE) != 0) {
-        out_->more(op);
-        if (op.credit.exhausted()) pause(op);
-        return;
-    }
-    const bool paused = marked(op, pausing) && !op.cancel_requested;
-    if (paused && (cqe.res == -ECANCELED || cqe.res == -ENOBUFS)) {
-        finish(op, 1);
-    } else if (must_poll(op, cqe.res)) {
-        return;
-    } else if (cqe.res == -ENOBUFS && !op.cancel_requested) {
-        clear(op, in_ring);
-        park(op);
-    } else {
-        finish(op, cqe.res == -ENOBUFS ? -ECANCELED : cqe.res);
-    }
-}
-
-void uring_backend::complete_accept(accept_op& op, const ::io_uring_cqe& cqe) noexcept {
-    if (cqe.res >= 0) op.accepted.push({cqe.res});
-    if ((cqe.flags & IORING_CQE_F_MORE) != 0) {
-        out_->more(op);
-        if (op.accepted.full()) pause(op);
-        return;
-    }
-    const bool paused = marked(op, pausing) && !op.cancel_requested && cqe.res == -ECANCELED;
-    if (must_poll(op, cqe.res)) return;
-    finish(op, paused || cqe.res >= 0 ? 1 : cqe.res);
-}
-
-void uring_backend::complete_send(send_op& op, std::int32_t outcome) noexcept {
-    if (must_poll(op, outcome)) return;
-    if (outcome >= 0 && !advance(op, static_cast<std::size_t>(outcome))) {
-        if (op.cancel_requested) {
-            finish(op, -ECANCELED);
-            return;
-        }
-        submit_again(op);
-        return;
-    }
-    finish(op, outcome < 0 ? outcome : 0);
-}
-
-void uring_backend::complete_poll(operation& op, const ::io_uring_cqe& cqe) noexcept {
-    const bool goes_on = (cqe.flags & IORING_CQE_F_MORE) != 0;  // of edges only
-    if (!goes_on) {
-        clear(op, in_ring);
-        clear(op, polled);
-    }
-    if (marked(op, settled)) {
-        if (!goes_on) finish(op, op.result);
-        return;
-    }
-    if (cqe.res < 0 || op.cancel_requested) {
-        if (!goes_on) finish(op, cqe.res < 0 ? cqe.res : -ECANCELED);
-        return;
-    }
-    const std::int32_t r = call_now(op);
-    if (r == -EAGAIN) {
-        if (goes_on) return;
-        op.scratch[edges] = waits_on(op) == wait_side::write && (cqe.res & POLLOUT) == 0;
-        if (!wait_for_readiness(op)) resubmissions_.push_back(op);
-    } else if (r == -ENOBUFS && (op.kind == op_kind::receive || op.kind == op_kind::read)) {
-        park(op);
-    } else if (goes_on) {
-        op.result = r;  // told when the poll has ended
-        set(op, settled);
-        request_cancel(op);
-    } else {
-        finish(op, r);
-    }
-}
-
-void uring_backend::finish(operation& op, std::int32_t outcome) noexcept {
-    if (marked(op, cancelling)) op.unlink();
-    // A signal of the kernel's worker, or an interrupted wait, is how some cancellations end.
-    if (op.cancel_requested && (outcome == -EINTR || outcome == -EAGAIN)) outcome = -ECANCELED;
-    out_->finish(op, outcome);
-}
-
-// --- Pausing, parking, cancelling -------------------------------------------------------------------------------
-
-/// The reader has enough for now: the multishot ends, and whoever wants more submits again.
-void uring_backend::pause(operation& op) noexcept {
-    if (marked(op, pausing)) return;
-    set(op, pausing);
-    request_cancel(op);
-}
-
-void uring_backend::park(operation& op) noexcept {
-    if (marked(op, cancelling)) op.unlink();
-    op.backend_flags = parked;
-    ++parked_count_;
-    parked_.push_back(op);
-}
-
-void uring_backend::retry_parked() noexcept {
-    list<operation> again;
-    again.take_all(resubmissions_);
-    while (operation* const op = again.pop_front()) submit_again(*op);
-    // No more than there are buffers: the others would only come back.
-    for (std::uint32_t left = provided_.stocked() + buffers_.available(); left != 0; --left) {
-        operation* const op = parked_.pop_front();
-        if (op == nullptr) return;
-        submit_again(*op);
-    }
-}
-
-void uring_backend::cancel(operation& op, completions& out) noexcept {
-    if (op.cancel_requested) return;
-    op.cancel_requested = true;
-    if (marked(op, in_pool)) {
-        offload_.cancel(op, out);
-    } else if (marked(op, in_ring)) {
-        request_cancel(op);
-    } else {
-        op.unlink();  // parked, or waiting for an entry: the kernel knows nothing of it
-        out.finish(op, -ECANCELED);
-    }
-}
-
-void uring_backend::request_cancel(operation& op) noexcept {
-    if (!marked(op, cancelling)) {
-        set(op, cancelling);
-        cancelling_.push_back(op);
-    }
-    if (!submit_cancel(op)) cancels_missed_ = true;
-}
-
-bool uring_backend::submit_cancel(const operation& op) noexcept {
-    ::io_uring_sqe* const sqe = sqe_for(nullptr, for_cancel);
-    if (sqe == nullptr) return false;
-    const tag t = marked(op, polled) ? for_poll : for_operation;
-    ::io_uring_prep_cancel64(sqe, reinterpret_cast<std::uintptr_t>(&op) | t, 0);
-    sqe->user_data = for_cancel;
-    return true;
-}
-
-/// The kernel does not find an operation which it is about to try again, so whatever has not ended is asked again.
-void uring_backend::retry_cancels() noexcept {
-    if (!std::exchange(cancels_missed_, false)) return;
-    for (operation* op = cancelling_.front(); op != nullptr && !cancels_missed_; op = cancelling_.next(*op)) {
-        cancels_missed_ = !submit_cancel(*op);
-    }
 }
 
 }  // namespace penstock::detail

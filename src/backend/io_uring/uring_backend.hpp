@@ -3,12 +3,17 @@
 
 #include "backend/backend.hpp"
 #include "backend/io_uring/buffer_ring.hpp"
+#include "backend/io_uring/disk_ring.hpp"
 #include "backend/io_uring/probe.hpp"
+#include "backend/io_uring/registered.hpp"
 #include "backend/io_uring/ring.hpp"
+#include "backend/io_uring/zero_copy.hpp"
 #include "backend/offload.hpp"
 #include "backend/waker.hpp"
 
 #include <memory>
+#include <span>
+#include <string>
 #include <vector>
 
 namespace penstock::detail {
@@ -22,12 +27,15 @@ class uring_backend final : public backend {
 
     std::string_view name() const noexcept override { return "io_uring"; }
     const capability_table& capabilities() const noexcept override { return capabilities_; }
+    std::vector<feature_report> features() const override;
     submitted submit(operation& op) noexcept override;
-    void flush() noexcept override { ring_->submit(); }
+    void flush() noexcept override;
     void wait(time_point now, time_point deadline, completions& out) noexcept override;
     void cancel(operation& op, completions& out) noexcept override;
     void wake() noexcept override { waker_.wake(); }
     backend_statistics statistics() const noexcept override;
+    int register_memory(std::span<std::byte> memory) noexcept override;
+    void unregister_memory(int region) noexcept override;
 
   private:
     // The low bits of user_data say what a completion is for; operations are aligned.
@@ -45,15 +53,30 @@ class uring_backend final : public backend {
     };
     // Whether the poll must wait for edges; in operation::scratch.
     static constexpr std::size_t edges = 0;
+    // What is known of the operation besides the marks; in operation::scratch.
+    static constexpr std::size_t notes = 1;
+    enum note : std::uint64_t {
+        beyond_cancel = 1,  ///< the kernel cannot be asked any more to end it: it is on the disk's ring, or on its way
+        copies = 2,         ///< this send was refused without copying
+    };
 
     static bool marked(const operation& op, mark m) noexcept { return (op.backend_flags & m) != 0; }
     static void set(operation& op, mark m) noexcept { op.backend_flags |= m; }
     static void clear(operation& op, mark m) noexcept { op.backend_flags &= static_cast<std::uint8_t>(~m); }
 
+    // Setting up
+    void choose_routes(int no_buffer_ring) noexcept;
+    void choose_bundles();
+    void report_features();
+
     // Submitting
     ::io_uring_sqe* sqe_for(const operation* op, tag t) noexcept;
     submitted dispatch(operation& op) noexcept;
     submitted submit_to_ring(operation& op) noexcept;
+    submitted submit_to_disks(operation& op) noexcept;
+    bool is_for_disks(operation& op) const noexcept;
+    void refine(::io_uring_sqe& sqe, operation& op) noexcept;
+    void forget_file(handle closed) noexcept;
     submitted submit_call(operation& op) noexcept;
     submitted submit_polled(operation& op) noexcept;
     void forget_terminal(handle closed) noexcept;
@@ -68,8 +91,13 @@ class uring_backend final : public backend {
     void complete(const ::io_uring_cqe& cqe) noexcept;
     void complete_operation(operation& op, const ::io_uring_cqe& cqe) noexcept;
     void complete_receive(receive_op& op, const ::io_uring_cqe& cqe) noexcept;
+    void deliver_bundle(receive_op& op, const ::io_uring_cqe& cqe) noexcept;
     void complete_accept(accept_op& op, const ::io_uring_cqe& cqe) noexcept;
-    void complete_send(send_op& op, std::int32_t outcome) noexcept;
+    void complete_open(open_op& op, std::int32_t outcome) noexcept;
+    void complete_send(send_op& op, const ::io_uring_cqe& cqe) noexcept;
+    bool awaits_notification(send_op& op, const ::io_uring_cqe& cqe) noexcept;
+    void go_on_sending(send_op& op, std::int32_t outcome) noexcept;
+    void complete_on_disk(const ::io_uring_cqe& cqe) noexcept;
     void complete_poll(operation& op, const ::io_uring_cqe& cqe) noexcept;
     void finish(operation& op, std::int32_t outcome) noexcept;
 
@@ -83,6 +111,12 @@ class uring_backend final : public backend {
 
     buffer_pool& buffers_;
     std::unique_ptr<ring> ring_ = std::make_unique<ring>();
+    std::unique_ptr<disk_ring> disks_;  // null: not asked for, or not to be had
+    registered tables_;
+    zero_copy zero_copy_;
+    std::string why_no_disks_;
+    std::string why_no_bundles_;
+    std::vector<feature_report> features_;
     buffer_ring provided_;
     std::unique_ptr<::msghdr[]> headers_;  // one per submission entry; the kernel copies it when it takes the entry
     route_table routes_{};
@@ -96,7 +130,9 @@ class uring_backend final : public backend {
     std::uint64_t parked_count_ = 0;
     std::uint64_t overflows_ = 0;
     bool cancels_missed_ = false;  // a cancel found no submission entry, or not what it was for
+    std::uint64_t bundled_buffers_ = 0;
     bool limits_receives_ = false;
+    bool bundles_ = false;
     bool waker_armed_ = false;
     bool found_no_entry_ = false;  // something waits for one: entering makes room, so the next wait only polls
     waker waker_;

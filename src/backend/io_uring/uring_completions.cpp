@@ -1,0 +1,261 @@
+// What the ring's completions mean, and how operations pause, park and end.
+#include "backend/io_uring/uring_backend.hpp"
+#include "op/call.hpp"
+
+#include <poll.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace penstock::detail {
+namespace {
+
+/// This socket can't (a Unix one), or not so much memory may be pinned: then it is copied.
+bool refuses_zero_copy(std::int32_t outcome) noexcept {
+    return outcome == -EOPNOTSUPP || outcome == -ENOMEM || outcome == -ENOBUFS;
+}
+
+}  // namespace
+
+// --- Completing --------------------------------------------------------------------------------------------
+
+void uring_backend::complete(const ::io_uring_cqe& cqe) noexcept {
+    auto* const op = reinterpret_cast<operation*>(cqe.user_data & ~std::uint64_t{tag_mask});
+    switch (static_cast<tag>(cqe.user_data & tag_mask)) {
+        case for_operation: complete_operation(*op, cqe); return;
+        case for_poll: complete_poll(*op, cqe); return;
+        case for_waker: waker_armed_ = (cqe.flags & IORING_CQE_F_MORE) != 0; return;
+        case for_cancel: cancels_missed_ |= cqe.res == -ENOENT; return;
+        case tag_mask: return;
+    }
+}
+
+void uring_backend::complete_operation(operation& op, const ::io_uring_cqe& cqe) noexcept {
+    switch (op.kind) {
+        case op_kind::receive:
+        case op_kind::read: complete_receive(as<receive_op>(op), cqe); return;
+        case op_kind::accept: complete_accept(as<accept_op>(op), cqe); return;
+        case op_kind::send:
+        case op_kind::write: complete_send(as<send_op>(op), cqe); return;
+        case op_kind::open: complete_open(as<open_op>(op), cqe.res); return;
+        default: finish(op, cqe.res); return;  // one entry, one result, nothing more to it
+    }
+}
+
+void uring_backend::complete_receive(receive_op& op, const ::io_uring_cqe& cqe) noexcept {
+    // The buffer is in the flags, whatever the result says; a cancelled completion may have one.
+    if ((cqe.flags & IORING_CQE_F_BUFFER) != 0) {
+        if (bundles_) {
+            deliver_bundle(op, cqe);
+        } else {
+            deliver(op, buffers_, provided_.taken(cqe.flags), cqe.res);
+        }
+    }
+    if ((cqe.flags & IORING_CQE_F_MORE) != 0) {
+        out_->more(op);
+        if (op.credit.exhausted()) pause(op);
+        return;
+    }
+    const bool paused = marked(op, pausing) && !op.cancel_requested;
+    if (paused && (cqe.res == -ECANCELED || cqe.res == -ENOBUFS)) {
+        finish(op, 1);
+    } else if (must_poll(op, cqe.res)) {
+        return;
+    } else if (cqe.res == -ENOBUFS && !op.cancel_requested) {
+        clear(op, in_ring);
+        park(op);
+    } else {
+        finish(op, cqe.res == -ENOBUFS ? -ECANCELED : cqe.res);
+    }
+}
+
+void uring_backend::deliver_bundle(receive_op& op, const ::io_uring_cqe& cqe) noexcept {
+    std::uint64_t buffers = 0;
+    provided_.take_bundle(cqe, buffers_.buffer_size(), [&](std::uint16_t buffer, std::int32_t bytes) {
+        deliver(op, buffers_, buffer, bytes);
+        ++buffers;
+    });
+    bundled_buffers_ += buffers - 1;
+}
+
+void uring_backend::complete_accept(accept_op& op, const ::io_uring_cqe& cqe) noexcept {
+    if (cqe.res >= 0) op.accepted.push({cqe.res});
+    if ((cqe.flags & IORING_CQE_F_MORE) != 0) {
+        out_->more(op);
+        if (op.accepted.full()) pause(op);
+        return;
+    }
+    const bool paused = marked(op, pausing) && !op.cancel_requested && cqe.res == -ECANCELED;
+    if (must_poll(op, cqe.res)) return;
+    finish(op, paused || cqe.res >= 0 ? 1 : cqe.res);
+}
+
+void uring_backend::complete_send(send_op& op, const ::io_uring_cqe& cqe) noexcept {
+    if (awaits_notification(op, cqe)) return;
+    const std::int32_t outcome = (cqe.flags & IORING_CQE_F_NOTIF) != 0 ? op.result : cqe.res;
+    const bool may_copy = zero_copy_.threshold() != SIZE_MAX && (op.scratch[notes] & copies) == 0;
+    if (may_copy && refuses_zero_copy(outcome) && !op.cancel_requested) {
+        op.scratch[notes] = copies;
+        submit_again(op);
+        return;
+    }
+    go_on_sending(op, outcome);
+}
+
+/// A send without copying has two completions: how much was taken, and that the memory is free. In between it can't be
+/// cancelled any more, and the memory is still the kernel's.
+bool uring_backend::awaits_notification(send_op& op, const ::io_uring_cqe& cqe) noexcept {
+    if ((cqe.flags & IORING_CQE_F_NOTIF) != 0) {
+        const auto usage = static_cast<std::uint32_t>(cqe.res);
+        zero_copy_.told(op.result < 0 || (usage & IORING_NOTIF_USAGE_ZC_COPIED) != 0);
+        op.scratch[notes] = 0;
+        return false;
+    }
+    if ((cqe.flags & IORING_CQE_F_MORE) == 0) return false;
+    op.result = cqe.res;
+    op.scratch[notes] |= beyond_cancel;
+    if (marked(op, cancelling)) {
+        op.unlink();
+        clear(op, cancelling);
+    }
+    return true;
+}
+
+void uring_backend::go_on_sending(send_op& op, std::int32_t outcome) noexcept {
+    if (must_poll(op, outcome)) return;
+    if (outcome >= 0 && !advance(op, static_cast<std::size_t>(outcome))) {
+        if (op.cancel_requested) {
+            finish(op, -ECANCELED);
+            return;
+        }
+        submit_again(op);
+        return;
+    }
+    finish(op, outcome < 0 ? outcome : 0);
+}
+
+void uring_backend::complete_open(open_op& op, std::int32_t outcome) noexcept {
+    if (outcome >= 0 && disks_ != nullptr && op.request.direct) disks_->add_file(outcome);
+    if (outcome >= 0 && op.request.registered) {
+        registered& tables = disks_ != nullptr && op.request.direct ? disks_->tables() : tables_;
+        tables.add_file(outcome);  // without it everything works, only slower
+    }
+    finish(op, outcome);
+}
+
+void uring_backend::complete_on_disk(const ::io_uring_cqe& cqe) noexcept {
+    auto& op = *reinterpret_cast<read_at_op*>(cqe.user_data & ~std::uint64_t{tag_mask});
+    op.scratch[notes] = 0;
+    if (cqe.res == -EOPNOTSUPP && disks_->takes(op.target.id)) disks_->remove_file(op.target.id);  // not to be polled
+    const bool again = cqe.res == -EAGAIN || (cqe.res == -EOPNOTSUPP && !disks_->takes(op.target.id));
+    if (again && !op.cancel_requested) {
+        submit_again(op);
+    } else {
+        finish(op, again ? -ECANCELED : cqe.res);
+    }
+}
+
+void uring_backend::complete_poll(operation& op, const ::io_uring_cqe& cqe) noexcept {
+    const bool goes_on = (cqe.flags & IORING_CQE_F_MORE) != 0;  // of edges only
+    if (!goes_on) {
+        clear(op, in_ring);
+        clear(op, polled);
+    }
+    if (marked(op, settled)) {
+        if (!goes_on) finish(op, op.result);
+        return;
+    }
+    if (cqe.res < 0 || op.cancel_requested) {
+        if (!goes_on) finish(op, cqe.res < 0 ? cqe.res : -ECANCELED);
+        return;
+    }
+    const std::int32_t r = call_now(op);
+    if (r == -EAGAIN) {
+        if (goes_on) return;
+        op.scratch[edges] = waits_on(op) == wait_side::write && (cqe.res & POLLOUT) == 0;
+        if (!wait_for_readiness(op)) resubmissions_.push_back(op);
+    } else if (r == -ENOBUFS && (op.kind == op_kind::receive || op.kind == op_kind::read)) {
+        park(op);
+    } else if (goes_on) {
+        op.result = r;  // told when the poll has ended
+        set(op, settled);
+        request_cancel(op);
+    } else {
+        finish(op, r);
+    }
+}
+
+void uring_backend::finish(operation& op, std::int32_t outcome) noexcept {
+    if (marked(op, cancelling)) op.unlink();
+    // A signal of the kernel's worker, or an interrupted wait, is how some cancellations end.
+    if (op.cancel_requested && (outcome == -EINTR || outcome == -EAGAIN)) outcome = -ECANCELED;
+    out_->finish(op, outcome);
+}
+
+// --- Pausing, parking, cancelling --------------------------------------------------------------------------
+
+/// The reader has enough for now: the multishot ends, and whoever wants more submits again.
+void uring_backend::pause(operation& op) noexcept {
+    if (marked(op, pausing)) return;
+    set(op, pausing);
+    request_cancel(op);
+}
+
+void uring_backend::park(operation& op) noexcept {
+    if (marked(op, cancelling)) op.unlink();
+    op.backend_flags = parked;
+    ++parked_count_;
+    parked_.push_back(op);
+}
+
+void uring_backend::retry_parked() noexcept {
+    list<operation> again;
+    again.take_all(resubmissions_);
+    while (operation* const op = again.pop_front()) submit_again(*op);
+    // No more than there are buffers: the others would only come back.
+    for (std::uint32_t left = provided_.stocked() + buffers_.available(); left != 0; --left) {
+        operation* const op = parked_.pop_front();
+        if (op == nullptr) return;
+        submit_again(*op);
+    }
+}
+
+void uring_backend::cancel(operation& op, completions& out) noexcept {
+    if (op.cancel_requested) return;
+    op.cancel_requested = true;
+    if (marked(op, in_pool)) {
+        offload_.cancel(op, out);
+    } else if (marked(op, in_ring)) {
+        if ((op.scratch[notes] & beyond_cancel) == 0) request_cancel(op);
+    } else {
+        op.unlink();  // parked, or waiting for an entry: the kernel knows nothing of it
+        out.finish(op, -ECANCELED);
+    }
+}
+
+void uring_backend::request_cancel(operation& op) noexcept {
+    if (!marked(op, cancelling)) {
+        set(op, cancelling);
+        cancelling_.push_back(op);
+    }
+    if (!submit_cancel(op)) cancels_missed_ = true;
+}
+
+bool uring_backend::submit_cancel(const operation& op) noexcept {
+    ::io_uring_sqe* const sqe = sqe_for(nullptr, for_cancel);
+    if (sqe == nullptr) return false;
+    const tag t = marked(op, polled) ? for_poll : for_operation;
+    ::io_uring_prep_cancel64(sqe, reinterpret_cast<std::uintptr_t>(&op) | t, 0);
+    sqe->user_data = for_cancel;
+    return true;
+}
+
+/// The kernel does not find an operation which it is about to try again, so whatever has not ended is asked again.
+void uring_backend::retry_cancels() noexcept {
+    if (!std::exchange(cancels_missed_, false)) return;
+    for (operation* op = cancelling_.front(); op != nullptr && !cancels_missed_; op = cancelling_.next(*op)) {
+        cancels_missed_ = !submit_cancel(*op);
+    }
+}
+
+}  // namespace penstock::detail
