@@ -1,5 +1,6 @@
 // One opcode of io_uring denied, each in turn, by the kernel's own restrictions on a ring: only the operation that
 // needs it degrades, and a program does not notice. Exit status 77: no io_uring here.
+#include "support/io_program.hpp"
 #include <penstock/penstock.hpp>
 
 #include <stdlib.h>
@@ -12,23 +13,11 @@
 #include <vector>
 
 using namespace penstock;
+using namespace penstock::testing;
 
 namespace {
 
 constexpr int skipped = 77;
-int failures = 0;
-
-void expect(bool holds, const std::string& what) {
-    if (holds) return;
-    ++failures;
-    std::printf("FAIL  %s\n", what.c_str());
-}
-
-template <class T>
-bool expect_result(const result<T>& r, const std::string& what) {
-    expect(r.has_value(), what + (r ? "" : ": " + r.error().message()));
-    return r.has_value();
-}
 
 /// What becomes of an operation without its opcode. Those that are not listed need none.
 const std::map<op_kind, support> degraded = {
@@ -49,91 +38,6 @@ op_kind shares_opcode_with(op_kind kind) {
         case op_kind::write_at: return op_kind::write;
         default: return kind;
     }
-}
-
-// --- A program ------------------------------------------------------------------------------------------------------
-
-constexpr std::size_t amount = 300'000;  // more than a socket or a pipe takes at once
-
-std::vector<std::byte> some_bytes(unsigned seed) {
-    std::vector<std::byte> bytes(amount);
-    for (std::byte& b : bytes) b = static_cast<std::byte>((seed = seed * 1664525 + 1013904223) >> 24);
-    return bytes;
-}
-
-task<net::after> answer(net::stream& peer) {
-    do {
-        const auto received = co_await peer.receive();
-        if (!received || received->empty()) co_return net::after::close;
-        if (!co_await peer.send(received->bytes())) co_return net::after::close;
-    } while (peer.has_input());
-    co_return net::after::idle;
-}
-
-template <byte_stream From>
-task<> expect_bytes(From& from, const std::vector<std::byte>& expected, std::string what) {
-    std::vector<std::byte> got;
-    while (got.size() < expected.size()) {
-        const auto received = co_await from.receive();
-        if (!expect_result(received, what) || received->empty()) break;
-        got.insert(got.end(), received->bytes().begin(), received->bytes().end());
-    }
-    expect(got == expected, what + ": the bytes");
-}
-
-/// Vectored, so that both forms of sending are used: the whole, then what is left of it.
-template <byte_stream To>
-task<> send_halves(To& to, const std::vector<std::byte>& bytes, std::string what) {
-    const std::span<const std::byte> all(bytes);
-    const std::array<io_slice, 2> halves{io_slice(all.first(amount / 2)), io_slice(all.subspan(amount / 2))};
-    expect_result(co_await to.send(halves), what);
-}
-
-task<> client(endpoint at, unsigned seed) {
-    auto peer = co_await net::connect(at);
-    if (!expect_result(peer, "connect")) co_return;
-    const auto bytes = some_bytes(seed);
-    co_await when_all(send_halves(*peer, bytes, "send"), expect_bytes(*peer, bytes, "receive"));
-    expect_result(co_await peer->close(), "close");
-}
-
-task<> echo() {
-    auto listening = co_await net::listen(endpoint::loopback(0));
-    if (!expect_result(listening, "listen")) co_return;
-    const auto at = co_await listening->local_endpoint();
-    if (!expect_result(at, "name")) co_return;
-    std::vector<task<void>> clients;
-    for (unsigned i = 0; i < 8; ++i) clients.push_back(client(*at, i));
-    co_await when_any(net::serve(*listening, {}, answer), when_all(std::move(clients)));
-}
-
-task<> pipes() {
-    auto ends = co_await make_pipe();
-    if (!expect_result(ends, "pipe")) co_return;
-    const auto bytes = some_bytes(99);
-    co_await when_all(send_halves(ends->second, bytes, "write"), expect_bytes(ends->first, bytes, "read"));
-}
-
-task<> files(std::string path) {
-    auto file = co_await fs::open(path, {.write = true, .create = true, .truncate = true});
-    if (!expect_result(file, "open")) co_return;
-    const auto bytes = some_bytes(7);
-    expect_result(co_await file->write_all_at(bytes, 0), "write_at");
-    expect_result(co_await file->sync(), "sync");
-    const auto status = co_await file->status();
-    expect(status && status->size == amount, "status: the size");
-    std::vector<std::byte> back(amount);
-    const std::span<std::byte> all(back);
-    const std::array<io_slice, 2> halves{io_slice(all.data(), amount / 2),
-                                         io_slice(all.data() + amount / 2, amount - amount / 2)};
-    const auto count = co_await file->read_at(halves, 0);
-    expect(count && *count == amount && back == bytes, "read_at, vectored: the bytes");
-    expect_result(co_await file->close(), "close of a file");
-}
-
-task<> program(std::string path) {
-    co_await when_all(echo(), pipes(), files(std::move(path)));
-    expect_result(co_await sleep_for(duration{0}), "sleep");
 }
 
 // --- The table of capabilities ------------------------------------------------------------------------------------
