@@ -16,11 +16,11 @@ MESSAGES = 20_000
 FORBIDDEN = re.compile(r"^(p?readv?2?|p?writev?2?|pread64|pwrite64|recv\w*|send\w*|epoll\w*|p?poll|select|pselect6)$")
 
 
-def calls_of(backend):
-    """The calls that echo makes for MESSAGES messages on connections that are open already."""
+def calls_of(backend, command=None):
+    """The calls that echo (or another server) makes for MESSAGES messages on connections that are open already."""
     if reason := why_not(backend):
         raise Skip(reason)
-    with Server(example("echo", "127.0.0.1:0", backend=backend)) as server:
+    with Server(command or example("echo", "127.0.0.1:0", backend=backend)) as server:
         with Load(BIN / "bench" / "echo_load", server, CONNECTIONS, messages=MESSAGES) as load:
             try:
                 count = SystemCallCount(server)
@@ -29,7 +29,7 @@ def calls_of(backend):
             with count:
                 check_equal(load.run(120)["messages"], MESSAGES, "messages that came back")
             print("      " + ", ".join(f"{name} {calls}" for name, calls in sorted(count.calls.items())))
-            check(count.calls, "strace has counted nothing")
+            check(command or count.calls, "strace has counted nothing")
             return count.calls
 
 
@@ -46,6 +46,11 @@ def io_uring_only_enters():
     calls = calls_of("io_uring")
     check_equal(sorted(calls), ["io_uring_enter"], "the system calls")
     check(calls["io_uring_enter"] < MESSAGES, f"{calls['io_uring_enter']} enters for {MESSAGES} messages: not in batches")
+
+
+def io_uring_makes_no_calls_beside_a_submission_thread():
+    calls = calls_of("io_uring", [BIN / "integration" / "spinning_echo"])
+    check(sum(calls.values()) <= 0.01 * MESSAGES, f"{sum(calls.values())} calls for {MESSAGES} messages")
 
 
 def epoll_transfers_and_waits():
@@ -68,7 +73,13 @@ def sigio_reads_signals_in_batches():
 
 def main():
     cases = Cases()
-    for case in (linux_aio_transfers_in_batches, io_uring_only_enters, epoll_transfers_and_waits, sigio_reads_signals_in_batches):
+    for case in (
+        linux_aio_transfers_in_batches,
+        io_uring_only_enters,
+        io_uring_makes_no_calls_beside_a_submission_thread,
+        epoll_transfers_and_waits,
+        sigio_reads_signals_in_batches,
+    ):
         cases.run(case.__name__, case)
     cases.end()
 

@@ -275,7 +275,13 @@ class SystemCallCount:
         self.calls.pop("total", None)
 
     def _wait_until_attached(self, processes):
-        tasks = {(pid, task.name) for pid in processes for task in Path(f"/proc/{pid}/task").iterdir()}
+        # The kernel's own threads in a process (io_uring's) can't be traced, and make no calls.
+        tasks = {
+            (pid, task.name)
+            for pid in processes
+            for task in Path(f"/proc/{pid}/task").iterdir()
+            if not (task / "comm").read_text().startswith("iou-")
+        }
         deadline = time.monotonic() + PATIENCE
         while not all(self._is_traced(pid, task) for pid, task in tasks):
             if self._strace.poll() is not None or time.monotonic() > deadline:
