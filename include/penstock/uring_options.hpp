@@ -61,9 +61,9 @@ struct uring_options {
 
     /// Reads and writes of files that were opened with open_options::direct go through a second ring with
     /// IORING_SETUP_IOPOLL: the device is asked whether it is done, instead of interrupting. Needs a driver with poll
-    /// queues (nvme.poll_queues=1); on others it works, and gains nothing. Costs the loop's core while such an
-    /// operation is under way, as the loop does not sleep then; pays with devices that answer in less than some 20 us.
-    /// A cancel of such an operation takes effect at its completion.
+    /// queues (nvme.poll_queues=1); a file on another device goes back to the first ring when the kernel says so. Costs
+    /// the loop's core while such an operation is under way, as the loop does not sleep then; pays with devices that
+    /// answer in less than some 20 us. A cancel of such an operation takes effect at its completion.
     bool poll_disks = false;
     /// How many descriptors the kernel's table of registered files has room for: those below that number can be in it
     /// (open_options::registered). It is made when the first such file is opened. 0: none.

@@ -61,10 +61,9 @@ class disk_ring {
     void poll(Take take) noexcept {
         if (under_way_ == 0) return;
         ring_.enter(0, nullptr);
-        const unsigned done = ring_.reap(take);
-        under_way_ -= done;
-        polled_ += done;
+        under_way_ -= ring_.reap(take);
     }
+    void note_polled() noexcept { ++polled_; }
     std::uint64_t polled() const noexcept { return polled_; }
 
     registered& tables() noexcept { return tables_; }

@@ -98,6 +98,7 @@ class uring_backend final : public backend {
     bool awaits_notification(send_op& op, const ::io_uring_cqe& cqe) noexcept;
     void go_on_sending(send_op& op, std::int32_t outcome) noexcept;
     void complete_on_disk(const ::io_uring_cqe& cqe) noexcept;
+    void leave_disks(std::int32_t fd) noexcept;
     void complete_poll(operation& op, const ::io_uring_cqe& cqe) noexcept;
     void finish(operation& op, std::int32_t outcome) noexcept;
 

@@ -146,13 +146,20 @@ void uring_backend::complete_open(open_op& op, std::int32_t outcome) noexcept {
 void uring_backend::complete_on_disk(const ::io_uring_cqe& cqe) noexcept {
     auto& op = *reinterpret_cast<read_at_op*>(cqe.user_data & ~std::uint64_t{tag_mask});
     op.scratch[notes] = 0;
-    if (cqe.res == -EOPNOTSUPP && disks_->takes(op.target.id)) disks_->remove_file(op.target.id);  // not to be polled
-    const bool again = cqe.res == -EAGAIN || (cqe.res == -EOPNOTSUPP && !disks_->takes(op.target.id));
+    if (cqe.res == -EOPNOTSUPP) leave_disks(op.target.id);
+    const bool again = cqe.res == -EAGAIN || cqe.res == -EOPNOTSUPP;
     if (again && !op.cancel_requested) {
         submit_again(op);
-    } else {
-        finish(op, again ? -ECANCELED : cqe.res);
+        return;
     }
+    disks_->note_polled();
+    finish(op, again ? -ECANCELED : cqe.res);
+}
+
+/// The device has no queues to poll, or the file system no way to them.
+void uring_backend::leave_disks(std::int32_t fd) noexcept {
+    if (disks_->tables().has_file(fd)) tables_.add_file(fd);
+    disks_->remove_file(fd);
 }
 
 void uring_backend::complete_poll(operation& op, const ::io_uring_cqe& cqe) noexcept {

@@ -1,0 +1,138 @@
+// How the backend is set up: what is tried, what is left out, and what is told of it.
+#include "backend/io_uring/bundles.hpp"
+#include "backend/io_uring/io_uring.hpp"
+#include "backend/io_uring/uring_backend.hpp"
+#include "base/setup.hpp"
+
+#include <string>
+#include <utility>
+
+namespace penstock::detail {
+
+std::expected<std::unique_ptr<backend>, setup_error> create_io_uring(const backend_environment& environment) {
+    auto wake = waker::create();
+    if (!wake) return std::unexpected(std::move(wake.error()));
+    auto made = std::make_unique<uring_backend>(environment, std::move(*wake));
+    if (auto ready = made->set_up(); !ready) return std::unexpected(std::move(ready.error()));
+    return made;
+}
+
+uring_backend::uring_backend(const backend_environment& environment, waker wake)
+    : buffers_(environment.buffers),
+      tables_(ring_->raw(), environment.options.uring.registered_files),
+      provided_(environment.buffers),
+      options_(environment.options),
+      waker_(std::move(wake)),
+      offload_(environment.workers, environment.buffers, *this, environment.options.queue_entries) {}
+
+std::expected<void, setup_error> uring_backend::set_up() {
+    const ring_request request{.entries = options_.queue_entries,
+                               .completions = options_.completion_entries,
+                               .options = options_.uring,
+                               .forbidden = forbidden_opcodes(options_),
+                               .used = opcodes_in_use()};
+    if (auto made = ring_->set_up(request); !made) return made;
+    headers_ = std::make_unique<::msghdr[]>(ring_->entries());
+    const int no_buffer_ring = provided_.set_up(ring_->raw());
+    if (auto open = ring_->start(request); !open) return open;
+    if (const int r = probe(*ring_, routes_, capabilities_); r != 0) {
+        return std::unexpected(setup_failure("io_uring: polling or cancelling is refused", -r));
+    }
+    limits_receives_ = can_limit_receives(*ring_);
+    if (options_.uring.zero_copy_from != 0 && can_send_without_copying(*ring_)) {
+        zero_copy_.set_threshold(options_.uring.zero_copy_from);
+    }
+    if (options_.uring.bundles) choose_bundles();
+    choose_routes(no_buffer_ring);
+    if (options_.uring.poll_disks) {
+        disks_ = std::make_unique<disk_ring>(options_);
+        if (auto made = disks_->set_up(); !made) {
+            why_no_disks_ = made.error().message;
+            disks_.reset();
+        }
+    }
+    if (!can_use_registered_memory(*ring_)) {
+        tables_.refuse_memory();
+        if (disks_ != nullptr) disks_->tables().refuse_memory();
+    }
+    report_features();
+    return {};
+}
+
+void uring_backend::choose_bundles() {
+    if (!provided_.there() || !limits_receives_) {
+        why_no_bundles_ = "it needs provided buffers and receives that can be limited (Linux 6.17)";
+        return;
+    }
+    provided_.remember_places();
+    why_no_bundles_ = try_bundles(*ring_, provided_, buffers_);
+    bundles_ = why_no_bundles_.empty();
+}
+
+/// Away from the ring with what it can't do, or must not.
+void uring_backend::choose_routes(int no_buffer_ring) noexcept {
+    if (no_buffer_ring != 0) {
+        for (const op_kind kind : {op_kind::receive, op_kind::read}) {
+            routes_[static_cast<std::size_t>(kind)] = fallback_route(kind);
+            capabilities_[kind] = {support::emulated, cancellation::prompt, "this kernel has no provided-buffer rings"};
+        }
+    }
+    if (!ring_->has_submission_thread()) return;
+    for (std::size_t i = 0; i < op_kind_count; ++i) {
+        const auto kind = static_cast<op_kind>(i);
+        if (routes_[i] != route::ring || !plan(kind).checks_credentials) continue;
+        routes_[i] = fallback_route(kind);
+        capabilities_[kind] = {routes_[i] == route::pool ? support::offloaded : support::native,
+                               capabilities_[kind].cancellation,
+                               "the submission thread has the credentials that the process had when the loop was made"};
+    }
+}
+
+void uring_backend::report_features() {
+    features_ = ring_->features();
+    const auto add = [this](std::string_view name, bool on, std::string detail) {
+        features_.push_back({name, on, std::move(detail)});
+    };
+    const uring_options& asked = options_.uring;
+    add("provided buffers", provided_.there(), provided_.there() ? "" : "this kernel has no rings of them");
+    add("limited receives", limits_receives_, limits_receives_ ? "" : "this kernel does not know them (Linux 6.17)");
+    add("bundles", bundles_, asked.bundles ? why_no_bundles_ : "not asked for");
+    const bool zero_copies = zero_copy_.wants(SIZE_MAX - 1);
+    add("zero-copy send", zero_copies,
+        zero_copies                 ? "from " + std::to_string(asked.zero_copy_from) + " bytes on"
+        : asked.zero_copy_from == 0 ? "not asked for"
+                                    : "the kernel refuses it (Linux 6.2)");
+    add("polled disks", disks_ != nullptr,
+        disks_ != nullptr   ? "a second ring, for files that are open with O_DIRECT"
+        : !asked.poll_disks ? "not asked for"
+                            : why_no_disks_);
+    add("zero-copy receive", false,
+        ring_->last_opcode() >= opcode_recv_zc
+            ? "not used: it needs a network card that splits headers and lends its queue"
+            : "this kernel does not know it (Linux 6.15), and it needs a network card that can");
+}
+
+std::vector<feature_report> uring_backend::features() const { return features_; }
+
+uring_backend::~uring_backend() {
+    disks_.reset();
+    ring_.reset();  // from here on the kernel fills no buffer
+    provided_.take_back();
+}
+
+backend_statistics uring_backend::statistics() const noexcept {
+    const std::uint64_t disk_enters = disks_ == nullptr ? 0 : disks_->queue().enters();
+    const registered* const disk_tables = disks_ == nullptr ? nullptr : &disks_->tables();
+    return {.enters = ring_->enters() + disk_enters,
+            .parked = parked_count_,
+            .overflows = overflows_,
+            .offloaded = offload_.under_way(),
+            .by_registered_file = tables_.by_file() + (disk_tables == nullptr ? 0 : disk_tables->by_file()),
+            .by_registered_memory = tables_.by_memory() + (disk_tables == nullptr ? 0 : disk_tables->by_memory()),
+            .bundled_buffers = bundled_buffers_,
+            .polled_on_disk = disks_ == nullptr ? 0 : disks_->polled(),
+            .zero_copy_sends = zero_copy_.sent(),
+            .zero_copy_copied = zero_copy_.copied()};
+}
+
+}  // namespace penstock::detail
