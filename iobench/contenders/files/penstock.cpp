@@ -38,16 +38,25 @@ task<void> transfer(std::vector<fs::file>& files, file_worker& worker, file_requ
     }
 }
 
+/// Memory of which the mechanism is told once, as a program that reads past the page cache would take.
+fs::buffer_arena arena_for(std::vector<file_request>& requests) {
+    auto made = fs::buffer_arena::create({.buffer_size = requests.front().bytes.size(), .count = requests.size()});
+    if (!made) give_up("memory", made.error().value());
+    for (std::size_t i = 0; i < requests.size(); ++i) requests[i].bytes = (*made)[i];
+    return std::move(*made);
+}
+
 task<void> carry_out_all(file_work& work) {
     const file_job& job = work.job();
     std::vector<fs::file> files;
     for (const std::string& path : job.paths) {
-        auto opened = co_await fs::open(path, {.write = job.write, .direct = job.direct});
+        auto opened = co_await fs::open(path, {.write = job.write, .direct = job.direct, .registered = job.direct});
         if (!opened) give_up(path, opened.error().value());
         work.advise(opened->name().id);  // these backends call a file by its descriptor
         files.push_back(std::move(*opened));
     }
     auto requests = work.requests();
+    const fs::buffer_arena arena = job.direct && !job.write ? arena_for(requests) : fs::buffer_arena();
     work.begin();
     file_worker worker(work);
     std::vector<task<void>> all;
