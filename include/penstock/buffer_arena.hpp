@@ -22,7 +22,8 @@ struct buffer_arena_options {
 /// part of one, do on every mechanism what they do with any memory; io_uring has the memory pinned and looked up once
 /// instead of with each operation (READ_FIXED, WRITE_FIXED), which pays with O_DIRECT files. The pages count towards
 /// `ulimit -l` there; when that does not suffice, or there are more than 16 arenas on a loop, registered() is false.
-/// Move-only; used on its loop's thread; must end before the loop and after the operations on it.
+/// Move-only; used on its loop's thread; must end before the loop and after the operations on it. A forked child does
+/// not have this memory.
 class buffer_arena {
   public:
     /// On the loop that runs here. Errors: not_enough_memory; invalid_argument when a size is 0.
