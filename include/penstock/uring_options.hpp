@@ -82,8 +82,9 @@ struct uring_options {
     /// Sends of at least so many bytes are not copied (SEND_ZC, Linux 6.0; SENDMSG_ZC, 6.1): the network card reads the
     /// caller's memory, and the send ends when it has. Needs a card that can; over loopback the kernel copies all the
     /// same, and when that is what it reports of most of them, the loop goes back to plain sends for a while. Costs a
-    /// second completion for each send, and latency: the memory is free only when the peer has acknowledged. Pays from
-    /// some 16 KiB on, by measurement on the card in question. 0: never.
+    /// second completion for each send, and latency: the memory is free only when the peer has acknowledged. To
+    /// cancel such a send resets the connection, since nothing else gives the memory back. Pays from some 16 KiB on, by
+    /// measurement on the card in question. 0: never.
     std::size_t zero_copy_from = 0;
 
     // --- Bounds and safety ---------------------------------------------------------------------------------

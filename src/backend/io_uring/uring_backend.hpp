@@ -96,6 +96,7 @@ class uring_backend final : public backend {
     void complete_open(open_op& op, std::int32_t outcome) noexcept;
     void complete_send(send_op& op, const ::io_uring_cqe& cqe) noexcept;
     bool awaits_notification(send_op& op, const ::io_uring_cqe& cqe) noexcept;
+    void reset_connection(send_op& op) noexcept;
     void go_on_sending(send_op& op, std::int32_t outcome) noexcept;
     void complete_on_disk(const ::io_uring_cqe& cqe) noexcept;
     void leave_disks(std::int32_t fd) noexcept;

@@ -3,12 +3,15 @@
 #include "op/call.hpp"
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <utility>
 
 namespace penstock::detail {
 namespace {
+
+constexpr int most_tries_to_reset = 8;
 
 /// This socket can't (a Unix one), or not so much memory may be pinned: then it is copied.
 bool refuses_zero_copy(std::int32_t outcome) noexcept {
@@ -118,7 +121,19 @@ bool uring_backend::awaits_notification(send_op& op, const ::io_uring_cqe& cqe) 
         op.unlink();
         clear(op, cancelling);
     }
+    if (op.cancel_requested) reset_connection(op);
     return true;
+}
+
+/// The bytes are in the socket, and the memory is the kernel's until the peer has acknowledged them: which one that
+/// reads nothing never does. Only a connection that is gone gives it back, and with a send that was cut short it is
+/// worth nothing any more.
+void uring_backend::reset_connection(send_op& op) noexcept {
+    op.result = -ECANCELED;
+    const ::sockaddr nowhere{.sa_family = AF_UNSPEC, .sa_data = {}};
+    for (int i = 0; i < most_tries_to_reset; ++i) {
+        if (::connect(op.target.id, &nowhere, sizeof nowhere) == 0 || (errno != EINTR && errno != EAGAIN)) return;
+    }
 }
 
 void uring_backend::go_on_sending(send_op& op, std::int32_t outcome) noexcept {
@@ -232,8 +247,10 @@ void uring_backend::cancel(operation& op, completions& out) noexcept {
     op.cancel_requested = true;
     if (marked(op, in_pool)) {
         offload_.cancel(op, out);
+    } else if (marked(op, in_ring) && (op.scratch[notes] & beyond_cancel) != 0) {
+        if (op.kind == op_kind::send) reset_connection(as<send_op>(op));
     } else if (marked(op, in_ring)) {
-        if ((op.scratch[notes] & beyond_cancel) == 0) request_cancel(op);
+        request_cancel(op);
     } else {
         op.unlink();  // parked, or waiting for an entry: the kernel knows nothing of it
         out.finish(op, -ECANCELED);

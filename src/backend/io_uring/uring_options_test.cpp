@@ -373,7 +373,7 @@ TEST_F(uring_options_test, a_unix_socket_copies_all_the_same) {
     });
 }
 
-// A peer that reads nothing: the memory is the kernel's until the bytes are acknowledged, whatever a time limit says.
+// A peer that reads nothing: the memory is the kernel's until the bytes are acknowledged, or the connection is gone.
 TEST_F(uring_options_test, a_send_without_copying_can_be_cancelled) {
     run({.zero_copy_from = 4096}, "zero-copy send", [](loop&) -> task<> {
         const std::string all = pattern(std::size_t{8} << 20);
