@@ -28,9 +28,9 @@ int registered::add_memory(std::span<std::byte> memory) noexcept {
 }
 
 void registered::remove_memory(int region) noexcept {
-    const ::iovec nothing{};
+    const ::iovec no_memory{};
     const __u64 untagged = 0;
-    ::io_uring_register_buffers_update_tag(ring_, static_cast<unsigned>(region), &nothing, &untagged, 1);
+    ::io_uring_register_buffers_update_tag(ring_, static_cast<unsigned>(region), &no_memory, &untagged, 1);
     regions_[static_cast<std::size_t>(region)] = {};
     --regions_in_use_;
 }
