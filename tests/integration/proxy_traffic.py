@@ -440,7 +440,7 @@ def connections_are_used_again(origin, backend, folder):
     clients = 64
     with Gate(origin, backend=backend, workers=1) as gate:
         before = closed_by_us(origin)
-        done = run(["wrk", "-t", "1", "-c", clients, "-d", "0.5s", "--timeout", "30s", f"{gate.url}/small"])
+        done = run(["wrk", "-t", "1", "-c", clients, "-d", "1s", "--timeout", "30s", f"{gate.url}/small"])
         count = int(re.search(r"(\d+) requests in", done.stdout.decode())[1])
         closed = closed_by_us(origin) - before
         print(f"      {count} requests, {closed} connections to the origin closed")
