@@ -4,6 +4,7 @@
 #include <penstock/adopt.hpp>
 #include <penstock/buffer_arena.hpp>
 #include <penstock/byte_stream.hpp>
+#include <penstock/chain.hpp>
 #include <penstock/endpoint.hpp>
 #include <penstock/explain.hpp>
 #include <penstock/file.hpp>

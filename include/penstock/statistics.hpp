@@ -35,6 +35,9 @@ struct loop_statistics {
     std::uint64_t connection_waits = 0;        ///< times serve() paused accepting (serve_options::most_connections)
     std::uint64_t drains_cut = 0;              ///< sessions that serve_options::drain_limit cancelled
     std::uint64_t busy = 0;                    ///< submissions that the backend had no queue space for
+    std::uint64_t chains = 0;                  ///< runs of a chain whose steps were one submission
+    std::uint64_t chains_in_order = 0;         ///< those whose steps were started one after the other
+    std::uint64_t chains_refused = 0;          ///< those with more steps than they may have (chain::chain)
     buffer_pool_statistics buffers;
     detail::frame_statistics frames;
     // From the backend:

@@ -1,10 +1,11 @@
-// The contract between the loop and a mechanism. Everything penstock promises about I/O is proven against these seven
+// The contract between the loop and a mechanism. Everything penstock promises about I/O is proven against these eight
 // entries by tests/conformance.
 #pragma once
 
 #include <penstock/backend_options.hpp>
 #include <penstock/capabilities.hpp>
 #include <penstock/detail/job.hpp>
+#include <penstock/detail/linked.hpp>
 #include <penstock/explain.hpp>
 #include <penstock/operation.hpp>
 #include <penstock/time.hpp>
@@ -120,6 +121,13 @@ class backend {
     virtual std::string_view name() const noexcept = 0;
     virtual const capability_table& capabilities() const noexcept = 0;
     virtual submitted submit(operation& op) noexcept = 0;
+    /// All of them at once, if the mechanism itself can see to the order. \return false if not, and then nothing was
+    /// done and the loop starts one after the other. After true each gets its finish(), those that were not begun with
+    /// -ECANCELED, one that was ended by its limit with -ETIMEDOUT; -EAGAIN, -EINTR, and a -ECANCELED for which there
+    /// is no reason, say that the mechanism has let go of the chain: the loop goes on from there, one by one. What an
+    /// opener answers is a handle for submit(), which must be closed. The result of a send is 0 as soon as it has
+    /// ended without an error, and send_op::transferred says how far it came.
+    virtual bool submit_linked(linked_operation& /*first*/) noexcept { return false; }
     /// Hands what was collected by submit() to the kernel without waiting.
     virtual void flush() noexcept = 0;
     /// Flushes, then waits until something is finished, wake() is called or `deadline` (never: no limit) passes, and

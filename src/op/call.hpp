@@ -57,6 +57,10 @@ inline const ::iovec* as_iovec(const io_slice* slices) noexcept { return reinter
 /// Flags of open(2) for a request; O_CLOEXEC is always among them.
 int open_flags(const open_request& request) noexcept;
 
+/// AF_* of a family, SHUT_* of a side.
+int kernel_domain(address_family family) noexcept;
+int kernel_side(shutdown_side side) noexcept;
+
 /// The next step of a connect whose socket became writable: 0, or the error it ended with.
 std::int32_t connect_outcome(handle target) noexcept;
 

@@ -13,31 +13,12 @@
 namespace penstock::detail {
 namespace {
 
-int kernel_domain(address_family family) noexcept {
-    switch (family) {
-        case address_family::ipv4: return AF_INET;
-        case address_family::ipv6: return AF_INET6;
-        case address_family::unix_path: return AF_UNIX;
-        case address_family::none: break;
-    }
-    return AF_UNSPEC;
-}
-
 // Only the blocking model wants sockets that sleep; everywhere else a call that would block must say so.
 int creation_flags(call_mode mode) noexcept {
     return mode == call_mode::blocking ? SOCK_CLOEXEC : SOCK_CLOEXEC | SOCK_NONBLOCK;
 }
 
 const ::sockaddr* kernel_address(const endpoint& e) noexcept { return reinterpret_cast<const ::sockaddr*>(e.raw()); }
-
-int kernel_side(shutdown_side side) noexcept {
-    switch (side) {
-        case shutdown_side::receive: return SHUT_RD;
-        case shutdown_side::send: return SHUT_WR;
-        case shutdown_side::both: return SHUT_RDWR;
-    }
-    return SHUT_RDWR;
-}
 
 // Asked first because a listener of the blocking model would sleep.
 bool has_pending(handle listener) noexcept {
@@ -84,6 +65,25 @@ std::int32_t get_linger(option_op& op, option_name name) noexcept {
 }
 
 }  // namespace
+
+int kernel_domain(address_family family) noexcept {
+    switch (family) {
+        case address_family::ipv4: return AF_INET;
+        case address_family::ipv6: return AF_INET6;
+        case address_family::unix_path: return AF_UNIX;
+        case address_family::none: break;
+    }
+    return AF_UNSPEC;
+}
+
+int kernel_side(shutdown_side side) noexcept {
+    switch (side) {
+        case shutdown_side::receive: return SHUT_RD;
+        case shutdown_side::send: return SHUT_WR;
+        case shutdown_side::both: return SHUT_RDWR;
+    }
+    return SHUT_RDWR;
+}
 
 std::int32_t socket_op::call(call_mode mode) noexcept {
     const int kernel_type = type == socket_type::stream ? SOCK_STREAM : SOCK_DGRAM;

@@ -145,6 +145,20 @@ void loop_core::retry_no_space() noexcept {
     }
 }
 
+bool loop_core::start_linked(linked_operation& first) noexcept {
+    check_process();
+    for (linked_operation* l = &first; l != nullptr; l = l->following) {
+        l->op->final = false;
+        l->op->cancel_requested = false;
+    }
+    if (!mechanism->submit_linked(first)) return false;
+    for (linked_operation* l = &first; l != nullptr; l = l->following) {
+        l->op->state = op_state::submitted;
+        ++queued;
+    }
+    return true;
+}
+
 void loop_core::notify() noexcept {
     if (notified.exchange(true, std::memory_order_seq_cst)) return;
     wakes.fetch_add(1, std::memory_order_relaxed);

@@ -68,6 +68,8 @@ struct loop_core {
     static time_point next_timer(const loop& self) noexcept;
     bool submit_job(job& work) noexcept { return own == nullptr ? workers.submit(work) : own->submit_job(work); }
     bool withdraw_job(job& work) noexcept { return own == nullptr ? workers.withdraw(work) : own->withdraw_job(work); }
+    /// Hands a chain to the backend. \return false if it takes none such; nothing was done then.
+    bool start_linked(linked_operation& first) noexcept;
     void deliver() noexcept;
     void take_remote() noexcept;
     void note_turn_time(duration worked) noexcept;

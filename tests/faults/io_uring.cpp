@@ -67,6 +67,8 @@ std::uint32_t less(std::uint32_t size, std::uint32_t least) noexcept {
 bool has_offset(const ::io_uring_sqe& sqe) noexcept { return sqe.off != static_cast<__u64>(-1); }
 
 void shorten(::io_uring_sqe& sqe) noexcept {
+    // What the kernel itself makes short ends a chain, which asking for less would not.
+    if ((sqe.flags & (IOSQE_IO_LINK | IOSQE_IO_HARDLINK)) != 0) return;
     switch (sqe.opcode) {
         case IORING_OP_SEND:
             if (is_stream(sqe.fd)) sqe.len = less(sqe.len, least_piece);

@@ -105,6 +105,16 @@ void fill(::io_uring_sqe& sqe, const sync_op& op, ::msghdr&) noexcept {
 
 void fill(::io_uring_sqe& sqe, const close_op& op, ::msghdr&) noexcept { ::io_uring_prep_close(&sqe, op.target.id); }
 
+// In chains only, as a plain call cannot block.
+void fill(::io_uring_sqe& sqe, const socket_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_socket(&sqe, kernel_domain(op.family), op.type == socket_type::stream ? SOCK_STREAM : SOCK_DGRAM, 0,
+                           0);
+}
+
+void fill(::io_uring_sqe& sqe, const shutdown_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_shutdown(&sqe, op.target.id, kernel_side(op.side));
+}
+
 void fill(::io_uring_sqe& sqe, const nop_op&, ::msghdr&) noexcept { ::io_uring_prep_nop(&sqe); }
 
 // --- The kinds --------------------------------------------------------------------------------------------------
@@ -123,6 +133,14 @@ constexpr kind_plan by_ring(std::uint8_t opcode, Example) noexcept {
                 Op op = Example{}();
                 return attempt(r, op);
             }};
+}
+
+/// A kind that is called at once, but has an opcode for chains.
+template <class Op, class Example>
+constexpr kind_plan by_call(std::uint8_t opcode, Example example) noexcept {
+    kind_plan p = by_ring<Op>(opcode, example);
+    p.best = route::call;
+    return p;
 }
 
 /// The same where the entry for a single slice is another than that for many.
@@ -164,9 +182,12 @@ constexpr kind_plan plan_of(op_kind kind) noexcept {
         case op_kind::splice:
             return {.best = route::poll, .why = "splice(2) when polled ready; the opcode would use a kernel thread"};
         case op_kind::socket:
+            return by_call<socket_op>(IORING_OP_SOCKET,
+                                      [] { return socket_op(address_family::none, socket_type::stream); });
+        case op_kind::shutdown:
+            return by_call<shutdown_op>(IORING_OP_SHUTDOWN, [] { return shutdown_op(nothing, shutdown_side::both); });
         case op_kind::bind:
         case op_kind::listen:
-        case op_kind::shutdown:
         case op_kind::name:
         case op_kind::option:
         case op_kind::adopt:

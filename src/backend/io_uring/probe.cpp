@@ -82,9 +82,9 @@ int probe(ring& r, route_table& routes, capability_table& capabilities) {
 std::vector<std::uint8_t> opcodes_in_use() {
     // What stands behind no kind, and the second forms of kinds.
     std::vector<std::uint8_t> used = {
-        IORING_OP_POLL_ADD,   IORING_OP_ASYNC_CANCEL, IORING_OP_READ,   IORING_OP_READV,
-        IORING_OP_READ_FIXED, IORING_OP_WRITE,        IORING_OP_WRITEV, IORING_OP_SENDMSG,
-        opcode_send_zc,       opcode_sendmsg_zc,      IORING_OP_NOP,    IORING_OP_WRITE_FIXED,
+        IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL, IORING_OP_READ,         IORING_OP_READV, IORING_OP_READ_FIXED,
+        IORING_OP_WRITE,    IORING_OP_WRITEV,       IORING_OP_SENDMSG,      opcode_send_zc,  opcode_sendmsg_zc,
+        IORING_OP_NOP,      IORING_OP_WRITE_FIXED,  IORING_OP_LINK_TIMEOUT,
     };
     for (std::size_t i = 0; i < op_kind_count; ++i) {
         const std::uint8_t opcode = plan(static_cast<op_kind>(i)).opcode;
@@ -114,6 +114,22 @@ bool can_use_registered_memory(ring& r) noexcept {
         if (lacks_opcode(outcome_of(r))) return false;
     }
     return true;
+}
+
+bool can_limit_links(ring& r) noexcept {
+    ::io_uring_sqe* const limited = r.next_sqe();
+    ::io_uring_prep_nop(limited);
+    limited->flags |= IOSQE_IO_LINK;
+    ::__kernel_timespec limit{.tv_sec = 1, .tv_nsec = 0};
+    ::io_uring_prep_link_timeout(r.next_sqe(), &limit, 0);
+    bool known = true;
+    unsigned left = 2;
+    for (int i = 0; i < most_tries && left != 0; ++i) {
+        const int entered = r.enter(1, nullptr);
+        if (entered < 0 && !is_passing(entered)) return false;
+        left -= r.reap([&](const ::io_uring_cqe& cqe) noexcept { known = known && !lacks_opcode(cqe.res); });
+    }
+    return known && left == 0;
 }
 
 bool can_limit_receives(ring& r) noexcept {

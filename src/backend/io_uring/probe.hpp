@@ -42,4 +42,7 @@ bool can_use_registered_memory(ring& r) noexcept;
 /// Whether the kernel knows limit_receive().
 bool can_limit_receives(ring& r) noexcept;
 
+/// Whether the kernel carries out linked entries, and knows a time limit of one.
+bool can_limit_links(ring& r) noexcept;
+
 }  // namespace penstock::detail

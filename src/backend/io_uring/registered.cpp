@@ -47,12 +47,20 @@ int registered::region_of(const io_slice& slice) const noexcept {
 
 // --- Files -------------------------------------------------------------------------------------------------
 
+int registered::make_file_table() noexcept {
+    if (file_table_ <= 0) return file_table_;
+    file_table_ = ::io_uring_register_files_sparse(ring_, most_files_ + direct_places);
+    if (file_table_ == -EMFILE && most_files_ > direct_places) {  // it may have as many places as `ulimit -n` says
+        most_files_ -= direct_places;
+        file_table_ = ::io_uring_register_files_sparse(ring_, most_files_ + direct_places);
+    }
+    if (file_table_ == 0) files_.resize(most_files_);
+    return file_table_;
+}
+
 int registered::add_file(std::int32_t fd) noexcept {
     if (static_cast<std::uint32_t>(fd) >= most_files_) return -ENOSPC;
-    if (files_.empty()) {
-        if (const int r = ::io_uring_register_files_sparse(ring_, most_files_); r != 0) return r;
-        files_.resize(most_files_);
-    }
+    if (const int r = make_file_table(); r != 0) return r;
     const int r = ::io_uring_register_files_update(ring_, static_cast<unsigned>(fd), &fd, 1);
     if (r < 0) return r;
     files_[static_cast<std::size_t>(fd)] = true;

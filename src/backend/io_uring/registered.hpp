@@ -27,6 +27,12 @@ class registered {
     int add_memory(std::span<std::byte> memory) noexcept;
     void remove_memory(int region) noexcept;
 
+    /// Makes the table of files if there is none: `most_files` places for files by their number, then direct_places for
+    /// what never has one. \return 0, or -errno.
+    int make_file_table() noexcept;
+    static constexpr std::uint32_t direct_places = 64;
+    std::uint32_t first_direct_place() const noexcept { return most_files_; }
+
     /// \return 0, or -errno; the file can be used all the same.
     int add_file(std::int32_t fd) noexcept;
     /// Before the descriptor is closed: the table holds the file open.
@@ -48,6 +54,7 @@ class registered {
     std::uint32_t most_files_;
     bool refuses_memory_ = false;
     bool has_memory_table_ = false;
+    int file_table_ = 1;  // 0: it is there; -errno: it can't be had
     int regions_in_use_ = 0;
     std::array<std::span<std::byte>, most_regions> regions_{};
     std::vector<bool> files_;

@@ -38,8 +38,7 @@ unsigned ring::publish_submissions() noexcept {
 int ring::enter(unsigned least, const ::timespec* limit) noexcept {
     const unsigned count = publish_submissions();
     ++enters_;
-    const long r = enter_waiting(count, least, limit);
-    return r < 0 ? -errno : static_cast<int>(r);
+    return submitted(enter_waiting(count, least, limit));
 }
 
 long ring::enter_waiting(unsigned count, unsigned least, const ::timespec* limit) noexcept {
@@ -81,9 +80,33 @@ int ring::submit() noexcept {
         if ((flags & (IORING_ENTER_SQ_WAKEUP | IORING_ENTER_SQ_WAIT)) == 0) return static_cast<int>(count);
     }
     ++enters_;
-    const long r = ::syscall(__NR_io_uring_enter, ring_.enter_ring_fd, count, 0, flags, nullptr, 0);
+    const int r = submitted(::syscall(__NR_io_uring_enter, ring_.enter_ring_fd, count, 0, flags, nullptr, 0));
     if ((flags & IORING_ENTER_SQ_WAIT) != 0) await_room();
-    return r < 0 ? -errno : static_cast<int>(r);
+    return r;
+}
+
+int ring::submitted(long outcome) noexcept {
+    const int result = outcome < 0 ? -errno : static_cast<int>(outcome);
+    if (has_submissions() && !submission_thread_) mend_chain();  // beside a thread there are no chains
+    return result;
+}
+
+/// The kernel has stopped in the queue, as when it has no memory for a request. If that was within a chain, the rest
+/// would be a chain of its own, and begin without regard to what came before; so it is made to do nothing.
+void ring::mend_chain() noexcept {
+    const unsigned mask = ring_.sq.ring_entries - 1;
+    const unsigned head = __atomic_load_n(ring_.sq.khead, __ATOMIC_ACQUIRE);
+    constexpr unsigned links = IOSQE_IO_LINK | IOSQE_IO_HARDLINK;
+    if ((ring_.sq.sqes[(head - 1) & mask].flags & links) == 0) return;
+    for (unsigned i = head; i != ring_.sq.sqe_tail; ++i) {
+        ::io_uring_sqe& entry = ring_.sq.sqes[i & mask];
+        const bool last = (entry.flags & links) == 0;
+        const std::uint64_t whose = entry.user_data;
+        entry = {};
+        ::io_uring_prep_nop(&entry);
+        entry.user_data = whose | unlinked;
+        if (last) return;
+    }
 }
 
 // --- Beside a thread of the kernel that takes the submissions ----------------------------------------------

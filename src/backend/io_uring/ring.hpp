@@ -44,6 +44,14 @@ class ring {
         return static_cast<std::uint32_t>(sqe - ring_.sq.sqes);
     }
     std::uint32_t entries() const noexcept { return ring_.sq.ring_entries; }
+    /// Entries that next_sqe() will give before it gives none.
+    std::uint32_t room() const noexcept {
+        return entries() - (ring_.sq.sqe_tail - __atomic_load_n(ring_.sq.khead, __ATOMIC_ACQUIRE));
+    }
+
+    /// A bit of user_data that is free for this: of an entry that was linked to one that the kernel took without it.
+    /// It does nothing then.
+    static constexpr std::uint64_t unlinked = 2;
 
     bool has_completions() const noexcept {
         return *ring_.cq.khead != __atomic_load_n(ring_.cq.ktail, __ATOMIC_ACQUIRE);
@@ -110,6 +118,8 @@ class ring {
     void await_room() const noexcept;
     bool look_for_completions(const ::timespec* limit) const noexcept;
     long enter_waiting(unsigned count, unsigned least, const ::timespec* limit) noexcept;
+    int submitted(long outcome) noexcept;
+    void mend_chain() noexcept;
 
     ::io_uring ring_{};
     ::io_uring_params params_{};

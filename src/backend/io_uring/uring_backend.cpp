@@ -99,6 +99,7 @@ submitted uring_backend::submit_to_ring(operation& op) noexcept {
     }
     prepare(*sqe, op, headers_[ring_->index_of(sqe)]);
     refine(*sqe, op);
+    if (direct_table::is_direct(sqe->fd)) name_slot(*sqe, op);
     sqe->user_data = reinterpret_cast<std::uintptr_t>(&op) | for_operation;
     set(op, in_ring);
     return submitted::queued;
@@ -166,6 +167,9 @@ void uring_backend::unregister_memory(int region) noexcept {
 }
 
 submitted uring_backend::submit_call(operation& op) noexcept {
+    if (op.kind == op_kind::shutdown && direct_table::is_direct(as<shutdown_op>(op).target.id)) {
+        return submit_to_ring(op);  // no call reaches what has no number
+    }
     op.result = call(op, call_mode::no_wait);
     if (op.kind == op_kind::adopt && op.result >= 0 && ::isatty(op.result) == 1) terminals_.push_back(op.result);
     return submitted::completed;
@@ -226,6 +230,7 @@ bool uring_backend::wait_for_readiness(operation& op) noexcept {
 /// if the opcode were refused.
 bool uring_backend::must_poll(operation& op, std::int32_t outcome) noexcept {
     if ((outcome != -EAGAIN && outcome != -EINTR) || op.cancel_requested) return false;
+    if (direct_table::is_direct(wait_handle(op).id)) return false;  // no call would reach it when it is ready
     if (marked(op, cancelling)) op.unlink();
     op.backend_flags = 0;
     if (!wait_for_readiness(op)) resubmissions_.push_back(op);

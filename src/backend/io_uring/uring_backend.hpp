@@ -3,6 +3,7 @@
 
 #include "backend/backend.hpp"
 #include "backend/io_uring/buffer_ring.hpp"
+#include "backend/io_uring/direct_table.hpp"
 #include "backend/io_uring/disk_ring.hpp"
 #include "backend/io_uring/probe.hpp"
 #include "backend/io_uring/registered.hpp"
@@ -11,6 +12,7 @@
 #include "backend/offload.hpp"
 #include "backend/waker.hpp"
 
+#include <bitset>
 #include <memory>
 #include <span>
 #include <string>
@@ -29,6 +31,7 @@ class uring_backend final : public backend {
     const capability_table& capabilities() const noexcept override { return capabilities_; }
     std::vector<feature_report> features() const override;
     submitted submit(operation& op) noexcept override;
+    bool submit_linked(linked_operation& first) noexcept override;
     void flush() noexcept override;
     void wait(time_point now, time_point deadline, completions& out) noexcept override;
     void cancel(operation& op, completions& out) noexcept override;
@@ -39,7 +42,17 @@ class uring_backend final : public backend {
 
   private:
     // The low bits of user_data say what a completion is for; operations are aligned.
-    enum tag : std::uint64_t { for_operation = 0, for_cancel = 1, for_waker = 2, for_poll = 3, tag_mask = 7 };
+    enum tag : std::uint64_t {
+        for_operation = 0,
+        for_cancel = 1,
+        for_waker = 2,
+        for_poll = 3,
+        for_linked = 4,
+        for_limit = 5,  // of a linked one
+        for_unlinked = for_linked | ring::unlinked,
+        for_unlinked_limit = for_limit | ring::unlinked,
+    };
+    static constexpr std::uint64_t tag_mask = 7;
     // Where an operation is, and what was asked for it; in operation::backend_flags.
     enum mark : std::uint8_t {
         in_ring = 1,
@@ -53,11 +66,14 @@ class uring_backend final : public backend {
     };
     // Whether the poll must wait for edges; in operation::scratch.
     static constexpr std::size_t edges = 0;
+    // The linked_operation of one that is linked; in the same place.
+    static constexpr std::size_t link = 0;
     // What is known of the operation besides the marks; in operation::scratch.
     static constexpr std::size_t notes = 1;
     enum note : std::uint64_t {
         beyond_cancel = 1,  ///< the kernel cannot be asked any more to end it: it is on the disk's ring, or on its way
         copies = 2,         ///< this send was refused without copying
+        chained = 4,        ///< is in a chain that the kernel has
     };
 
     static bool marked(const operation& op, mark m) noexcept { return (op.backend_flags & m) != 0; }
@@ -68,6 +84,15 @@ class uring_backend final : public backend {
     void choose_routes(int no_buffer_ring) noexcept;
     void choose_bundles();
     void report_features();
+
+    // Chains
+    void choose_chains() noexcept;
+    void enter_linked(linked_operation& l) noexcept;
+    static void name_slot(::io_uring_sqe& sqe, const operation& op) noexcept;
+    void complete_linked(operation& op, std::int32_t outcome) noexcept;
+    void complete_limit(operation& op, std::int32_t outcome) noexcept;
+    void end_linked(linked_operation& l) noexcept;
+    void complete_close(close_op& op, std::int32_t outcome) noexcept;
 
     // Submitting
     ::io_uring_sqe* sqe_for(const operation* op, tag t) noexcept;
@@ -115,6 +140,7 @@ class uring_backend final : public backend {
     std::unique_ptr<ring> ring_ = std::make_unique<ring>();
     std::unique_ptr<disk_ring> disks_;  // null: not asked for, or not to be had
     registered tables_;
+    direct_table direct_{tables_};
     zero_copy zero_copy_;
     std::string why_no_disks_;
     std::string why_no_bundles_;
@@ -122,6 +148,7 @@ class uring_backend final : public backend {
     buffer_ring provided_;
     std::unique_ptr<::msghdr[]> headers_;  // one per submission entry; the kernel copies it when it takes the entry
     route_table routes_{};
+    std::bitset<op_kind_count> chainable_;
     capability_table capabilities_;
     const backend_options& options_;
     completions* out_ = nullptr;
@@ -135,6 +162,7 @@ class uring_backend final : public backend {
     std::uint64_t bundled_buffers_ = 0;
     bool limits_receives_ = false;
     bool bundles_ = false;
+    bool limits_links_ = false;
     bool waker_armed_ = false;
     bool found_no_entry_ = false;  // something waits for one: entering makes room, so the next wait only polls
     waker waker_;

@@ -29,7 +29,10 @@ void uring_backend::complete(const ::io_uring_cqe& cqe) noexcept {
         case for_poll: complete_poll(*op, cqe); return;
         case for_waker: waker_armed_ = (cqe.flags & IORING_CQE_F_MORE) != 0; return;
         case for_cancel: cancels_missed_ |= cqe.res == -ENOENT; return;
-        case tag_mask: return;
+        case for_linked: complete_linked(*op, cqe.res); return;
+        case for_limit: complete_limit(*op, cqe.res); return;
+        case for_unlinked: complete_linked(*op, -EAGAIN); return;
+        case for_unlinked_limit: complete_limit(*op, -EAGAIN); return;
     }
 }
 
@@ -41,6 +44,7 @@ void uring_backend::complete_operation(operation& op, const ::io_uring_cqe& cqe)
         case op_kind::send:
         case op_kind::write: complete_send(as<send_op>(op), cqe); return;
         case op_kind::open: complete_open(as<open_op>(op), cqe.res); return;
+        case op_kind::close: complete_close(as<close_op>(op), cqe.res); return;
         default: finish(op, cqe.res); return;  // one entry, one result, nothing more to it
     }
 }
@@ -268,7 +272,8 @@ void uring_backend::request_cancel(operation& op) noexcept {
 bool uring_backend::submit_cancel(const operation& op) noexcept {
     ::io_uring_sqe* const sqe = sqe_for(nullptr, for_cancel);
     if (sqe == nullptr) return false;
-    const tag t = marked(op, polled) ? for_poll : for_operation;
+    const tag unpolled = (op.scratch[notes] & chained) != 0 ? for_linked : for_operation;
+    const tag t = marked(op, polled) ? for_poll : unpolled;
     ::io_uring_prep_cancel64(sqe, reinterpret_cast<std::uintptr_t>(&op) | t, 0);
     sqe->user_data = for_cancel;
     return true;

@@ -44,6 +44,7 @@ std::expected<void, setup_error> uring_backend::set_up() {
     }
     if (options_.uring.bundles) choose_bundles();
     choose_routes(no_buffer_ring);
+    choose_chains();
     if (options_.uring.poll_disks) {
         disks_ = std::make_unique<disk_ring>(options_);
         if (auto made = disks_->set_up(); !made) {
