@@ -269,6 +269,23 @@ def origin_answers_early(backend, folder):
                     peer.ends()
 
 
+def early_answer_frees_no_connection(backend, folder):
+    """What is still to come of the request would be taken for the next one, which gets another connection."""
+
+    def talk(peer):
+        request = peer.head()
+        peer.send(answer(request.start.split(" ")[1]))
+        if request.start.startswith("POST"):
+            peer.rest()
+
+    for framing in FRAMINGS:
+        with Origin(talk) as origin, Gate(origin, backend=backend, workers=1) as gate, client(gate) as peer:
+            begin_upload(peer, framing, 1000, "/early")
+            check_equal(peer.response().body, b"/early", f"the early answer, {framing}")
+            check_equal(get(gate, "/next").body, b"/next", f"the next request, {framing}")
+            check_equal(len(origin.connections), 2, f"connections to the origin, {framing}")
+
+
 def origin_refuses(backend, folder):
     """502; and with another one it is asked, without a word."""
     nobody = Listening(free_port())
@@ -416,7 +433,7 @@ def io_uring_forbidden(error):
 def main():
     cases = Cases()
     if PRESET == "tsan":
-        cases.run_on_backends(client_gone_in_its_body, origin_answers_early)
+        cases.run_on_backends(client_gone_in_its_body, origin_answers_early, early_answer_frees_no_connection)
         cases.end()
     cases.run_on_backends(
         client_gone_in_its_body,
@@ -428,6 +445,7 @@ def main():
         origin_gone_before_its_answer,
         empty_chunked_body_asked_again,
         origin_answers_early,
+        early_answer_frees_no_connection,
         origin_refuses,
         too_many_connections,
         bodies_too_large,

@@ -47,6 +47,7 @@ task<std::optional<verdict>> exchange::run_in_line(std::string_view head) {
     }
     up_ = in_line_.borrow(from_upstream_);
     up_.reused = true;  // whatever happens to it may have happened before this request
+    uploaded_ = true;
     expect_response();
     const step answered = co_await receive_response_head(look_at_response());
     if (answered == step::retry) {

@@ -125,8 +125,10 @@ void exchange::begin_response() {
 }
 
 /// A small response that is here whole is copied, so that its connection is there for the next request, and its buffer
-/// for what comes next, before the client has taken it.
+/// for what comes next, before the client has taken it. Not before the upstream has all of the request: it may answer
+/// early, and what of the body is still to come would be taken for the next request.
 void exchange::part_from_upstream(relay_batch::collected& found) noexcept {
+    if (!uploaded_) return;
     if (found.last != what::end && !returned_.ended()) return;
     if (!memory_.batch.join(memory_.head)) return;
     from_upstream_.consume(std::exchange(found.consumed, 0));
