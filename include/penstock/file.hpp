@@ -4,6 +4,7 @@
 #include <penstock/detail/await.hpp>
 #include <penstock/loop.hpp>
 #include <penstock/operation.hpp>
+#include <penstock/place.hpp>
 
 #include <cerrno>
 #include <chrono>
@@ -14,8 +15,12 @@
 
 namespace penstock::fs {
 
-/// What to open a file for: `{.read = false, .write = true, .create = true, .truncate = true}`.
+/// What to open a file for: `{.read = false, .write = true, .create = true, .truncate = true}`, and what the way to it
+/// may not lead over: `{.within = {.beneath = true}}`.
 using open_options = detail::open_request;
+using allocation = detail::allocation;
+using file_advice = detail::file_advice;
+using memory_advice = detail::memory_advice;
 
 enum class file_type : std::uint8_t {
     regular,
@@ -106,6 +111,20 @@ class file {
 
     /// Makes the data, and unless `data_only` the metadata, durable. fsync(2), fdatasync(2).
     task<result<void>> sync(bool data_only = false);
+    /// Starts writing to the disk what of `length` bytes at `offset` (0: all that follow) is only in memory, and unless
+    /// `begin_only` waits for it. It makes nothing durable: not where the bytes are, nor what the drive itself caches.
+    /// sync_file_range(2).
+    task<result<void>> sync_range(std::uint64_t offset, std::uint64_t length, bool begin_only = false);
+
+    /// Makes the file that many bytes long; what is added reads as zeros. Errors: ftruncate(2), invalid_argument if it
+    /// is not open for writing.
+    task<result<void>> truncate(std::uint64_t size);
+    /// Has space ready for a part of the file, or gives it back. Errors: fallocate(2), no_space_on_device and
+    /// operation_not_supported (by the file system) among them.
+    task<result<void>> allocate(std::uint64_t offset, std::uint64_t length, allocation what = allocation::extend);
+    /// Says how `length` bytes at `offset` (0: all that follow) will be read. posix_fadvise(2).
+    task<result<void>> advise(std::uint64_t offset, std::uint64_t length, file_advice advice);
+
     /// statx(2).
     task<result<file_status>> status();
     /// Closes; ends when that is done. The error of close(2) may be that of an earlier write (quota, network disk).
@@ -119,7 +138,11 @@ class file {
     handle handle_;
 };
 
-/// Opens `path`. Errors: open(2).
-task<result<file>> open(std::string path, open_options options = {});
+/// Opens what is there. Errors: open(2), openat2(2); with open_options::within, cross_device_link and
+/// too_many_symbolic_link_levels for a way that leads over what it may not.
+task<result<file>> open(place where, open_options options = {});
+
+/// Says how memory will be used, which must begin at a page and stay until the await ends. madvise(2).
+task<result<void>> advise_memory(std::span<std::byte> memory, memory_advice advice);
 
 }  // namespace penstock::fs

@@ -6,7 +6,8 @@
 
 #include <penstock/buffer_pool.hpp>
 #include <penstock/detail/accepted_queue.hpp>
-#include <penstock/detail/intrusive_list.hpp>
+#include <penstock/detail/operation_header.hpp>
+#include <penstock/detail/requests.hpp>
 #include <penstock/endpoint.hpp>
 #include <penstock/handle.hpp>
 
@@ -32,7 +33,7 @@ enum class op_kind : std::uint8_t {
     shutdown,  ///< shutdown(2)
     name,      ///< getsockname(2), getpeername(2)
     option,    ///< getsockopt(2), setsockopt(2)
-    open,      ///< openat(2)
+    open,      ///< openat(2), openat2(2)
     read_at,   ///< preadv(2)
     write_at,  ///< pwritev(2)
     sync,      ///< fsync(2), fdatasync(2)
@@ -44,74 +45,30 @@ enum class op_kind : std::uint8_t {
     adopt,     ///< takes in a descriptor of the program
     pipe,      ///< pipe2(2)
     signals,   ///< signalfd(2)
+
+    truncate,        ///< ftruncate(2)
+    allocate,        ///< fallocate(2)
+    sync_range,      ///< sync_file_range(2)
+    advise,          ///< posix_fadvise(2)
+    advise_memory,   ///< madvise(2)
+    rename,          ///< renameat2(2)
+    unlink,          ///< unlinkat(2)
+    make_directory,  ///< mkdirat(2)
+    symlink,         ///< symlinkat(2)
+    link,            ///< linkat(2)
 };
-inline constexpr std::size_t op_kind_count = static_cast<std::size_t>(op_kind::signals) + 1;  ///< signals: the last
+inline constexpr std::size_t op_kind_count = static_cast<std::size_t>(op_kind::link) + 1;  ///< link: the last
 
 /// The kind's name, as in the enumeration.
 std::string_view to_string(op_kind kind) noexcept;
 
 namespace detail {
 
-/// Something the loop will run: a completed operation, a finished task, an expired timer. `run` must not throw.
-struct ready_item {
-    ready_item* next = nullptr;
-    void (*run)(ready_item&) noexcept = nullptr;
-};
-
-enum class op_state : std::uint8_t {
-    idle,       ///< not submitted, or its final completion was delivered
-    no_space,   ///< the backend was busy: waits in the loop for queue space
-    submitted,  ///< with the backend
-};
-
-/// Whether the caller can afford to sleep in the kernel.
-enum class call_mode : std::uint8_t {
-    no_wait,   ///< the loop's thread: what would block answers -EAGAIN; no signal ends the call
-    blocking,  ///< a thread of a pool: sleeps; answers -EINTR when a signal ends the call
-};
-
-/// Where an operation can wait, which is all that a readiness backend needs to know of it.
-enum class wait_side : std::uint8_t {
-    none,   ///< never blocks
-    read,   ///< until what it waits for is readable
-    write,  ///< until it is writable
-    file,   ///< sleeps on a disk
-};
-
-/// What holds for every operation of a kind: the `about` of its struct.
-struct kind_facts {
-    op_kind kind;
-    std::string_view name;  ///< as in the enumeration
-    wait_side waits = wait_side::none;
-};
-
-/// The header of every operation. While it is submitted, `hook` and `scratch` belong to the backend and the address
-/// must not change. Only the loop's thread touches it, except that an offloaded operation's payload and result belong
-/// to the worker until it hands it back.
-///
-/// Each kind's struct has `about`; `call()`, its plain system call made once (src/op; see call() in src/op/call.hpp for
-/// what it answers), but for those of receive and read; and if it waits for readiness, `waits_for()`, the handle. Where
-/// the side depends on more than the kind, `waits_now()` says which.
-struct operation : ready_item, list_hook {
-    explicit operation(op_kind k) noexcept : kind(k) {}
-
-    std::int32_t result = 0;  ///< after the final completion: >= 0, or a negative error (detail::decode)
-    op_kind kind;
-    op_state state = op_state::idle;
-    bool ready = false;             ///< is in the loop's ready queue
-    bool final = false;             ///< its final completion is in
-    bool cancel_requested = false;  ///< cancel() was called since it was submitted
-    std::uint8_t backend_flags = 0;
-    std::array<std::uint64_t, 2> scratch{};  ///< the backend's
-};
-
 struct nop_op : operation {
     static constexpr kind_facts about{op_kind::nop, "nop"};
     nop_op() noexcept : operation(about.kind) {}
     std::int32_t call(call_mode) noexcept { return 0; }
 };
-
-enum class socket_type : std::uint8_t { stream, datagram };
 
 /// Result: the new handle's id.
 struct socket_op : operation {
@@ -208,8 +165,6 @@ struct write_op : send_op {
     std::int32_t call(call_mode mode) noexcept;
 };
 
-enum class shutdown_side : std::uint8_t { receive, send, both };
-
 struct shutdown_op : operation {
     static constexpr kind_facts about{op_kind::shutdown, "shutdown"};
     shutdown_op(handle h, shutdown_side s) noexcept : operation(about.kind), target(h), side(s) {}
@@ -228,21 +183,6 @@ struct name_op : operation {
     std::int32_t call(call_mode mode) noexcept;
 };
 
-enum class socket_option : std::uint8_t {
-    no_delay,        ///< TCP_NODELAY
-    keep_alive,      ///< SO_KEEPALIVE
-    reuse_address,   ///< SO_REUSEADDR
-    reuse_port,      ///< SO_REUSEPORT
-    ipv6_only,       ///< IPV6_V6ONLY
-    send_buffer,     ///< SO_SNDBUF, bytes
-    receive_buffer,  ///< SO_RCVBUF, bytes
-    linger,          ///< SO_LINGER, seconds; -1 off, 0 resets on close
-    defer_accept,    ///< TCP_DEFER_ACCEPT, seconds
-    quick_ack,       ///< TCP_QUICKACK
-    fast_open,       ///< TCP_FASTOPEN, queue length
-    user_timeout,    ///< TCP_USER_TIMEOUT, milliseconds
-};
-
 /// Sets the option to `value`, or reads it into `value`.
 struct option_op : operation {
     static constexpr kind_facts about{op_kind::option, "option"};
@@ -255,27 +195,18 @@ struct option_op : operation {
     std::int32_t call(call_mode mode) noexcept;
 };
 
-/// How a file is opened; a plain-data form of O_* and the mode.
-struct open_request {
-    bool read = true;
-    bool write = false;
-    bool create = false;
-    bool exclusive = false;
-    bool truncate = false;
-    bool append = false;
-    bool direct = false;  ///< O_DIRECT: address, length and offset must be multiples of the block size
-    /// Many reads and writes of it are to come: if the mechanism has a table of registered files, it goes in there,
-    /// which costs a system call at opening and at closing, and saves counting a reference for each operation.
-    bool registered = false;
-    std::uint32_t mode = 0644;
-};
+// Paths of operations are relative to the handle beside them, or if that is invalid to the working directory. They must
+// stay until the final completion.
 
-/// Result: the new handle's id. `path` must stay until the final completion.
+/// Result: the new handle's id.
 struct open_op : operation {
     static constexpr kind_facts about{op_kind::open, "open", wait_side::file};
-    open_op(const char* p, open_request r) noexcept : operation(about.kind), path(p), request(r) {}
+    open_op(const char* p, open_request r, handle in = {}) noexcept
+        : operation(about.kind), directory(in), path(p), request(r) {}
+    handle directory;
     const char* path;
     open_request request;
+    std::array<std::uint64_t, 3> how{};  ///< memory for the kernel's `struct open_how`
     std::int32_t call(call_mode mode) noexcept;
 };
 
@@ -315,8 +246,129 @@ struct sync_op : operation {
 struct status_op : operation {
     static constexpr kind_facts about{op_kind::status, "status", wait_side::file};
     explicit status_op(handle h) noexcept : operation(about.kind), target(h) {}
-    handle target;
+    status_op(handle in, const char* p, bool follow) noexcept
+        : operation(about.kind), target(in), path(p), follow_link(follow) {}
+    handle target;          ///< or what `path` is relative to
+    const char* path = "";  ///< empty: of the handle itself
+    bool follow_link = true;
     alignas(8) std::array<std::byte, 256> raw;  // left uninitialised: the kernel fills it
+    std::int32_t call(call_mode mode) noexcept;
+};
+
+/// Result: 0.
+struct truncate_op : operation {
+    static constexpr kind_facts about{op_kind::truncate, "truncate", wait_side::file};
+    truncate_op(handle h, std::uint64_t n) noexcept : operation(about.kind), target(h), size(n) {}
+    handle target;
+    std::uint64_t size;
+    std::int32_t call(call_mode mode) noexcept;
+};
+
+/// A part of a file; a length of 0 is the rest of it for sync_range and advise.
+struct range_op : operation {
+    handle target;
+    std::uint64_t offset;
+    std::uint64_t length;
+
+  protected:
+    range_op(op_kind k, handle h, std::uint64_t o, std::uint64_t n) noexcept
+        : operation(k), target(h), offset(o), length(n) {}
+};
+
+struct allocate_op : range_op {
+    static constexpr kind_facts about{op_kind::allocate, "allocate", wait_side::file};
+    allocate_op(handle h, std::uint64_t o, std::uint64_t n, allocation w) noexcept
+        : range_op(about.kind, h, o, n), what(w) {}
+    allocation what;
+    int flags() const noexcept;
+    std::int32_t call(call_mode mode) noexcept;
+};
+
+struct sync_range_op : range_op {
+    static constexpr kind_facts about{op_kind::sync_range, "sync_range", wait_side::file};
+    sync_range_op(handle h, std::uint64_t o, std::uint64_t n, bool begin_only) noexcept
+        : range_op(about.kind, h, o, n), only_begin(begin_only) {}
+    bool only_begin;  ///< do not wait until it is written
+    unsigned flags() const noexcept;
+    std::int32_t call(call_mode mode) noexcept;
+};
+
+struct advise_op : range_op {
+    static constexpr kind_facts about{op_kind::advise, "advise", wait_side::file};
+    advise_op(handle h, std::uint64_t o, std::uint64_t n, file_advice a) noexcept
+        : range_op(about.kind, h, o, n), advice(a) {}
+    file_advice advice;
+    int number() const noexcept;
+    std::int32_t call(call_mode mode) noexcept;
+};
+
+/// `memory` must begin at a page.
+struct advise_memory_op : operation {
+    static constexpr kind_facts about{op_kind::advise_memory, "advise_memory", wait_side::file};
+    advise_memory_op(void* m, std::size_t n, memory_advice a) noexcept
+        : operation(about.kind), memory(m), size(n), advice(a) {}
+    void* memory;
+    std::size_t size;
+    memory_advice advice;
+    int number() const noexcept;
+    std::int32_t call(call_mode mode) noexcept;
+};
+
+struct rename_op : operation {
+    static constexpr kind_facts about{op_kind::rename, "rename", wait_side::file};
+    rename_op(handle in, const char* p, handle to_in, const char* to_p, rename_rule r) noexcept
+        : operation(about.kind), directory(in), path(p), new_directory(to_in), new_path(to_p), rule(r) {}
+    handle directory;
+    const char* path;
+    handle new_directory;
+    const char* new_path;
+    rename_rule rule;
+    unsigned flags() const noexcept;
+    std::int32_t call(call_mode mode) noexcept;
+};
+
+/// Removes a name, or with `of_directory` an empty directory (anything else fails with ENOTDIR).
+struct unlink_op : operation {
+    static constexpr kind_facts about{op_kind::unlink, "unlink", wait_side::file};
+    unlink_op(handle in, const char* p, bool is_directory) noexcept
+        : operation(about.kind), directory(in), path(p), of_directory(is_directory) {}
+    handle directory;
+    const char* path;
+    bool of_directory;
+    int flags() const noexcept;
+    std::int32_t call(call_mode mode) noexcept;
+};
+
+struct make_directory_op : operation {
+    static constexpr kind_facts about{op_kind::make_directory, "make_directory", wait_side::file};
+    make_directory_op(handle in, const char* p, std::uint32_t m) noexcept
+        : operation(about.kind), directory(in), path(p), mode(m) {}
+    handle directory;
+    const char* path;
+    std::uint32_t mode;
+    std::int32_t call(call_mode) noexcept;
+};
+
+/// A link whose content is `text`, whatever that may name.
+struct symlink_op : operation {
+    static constexpr kind_facts about{op_kind::symlink, "symlink", wait_side::file};
+    symlink_op(const char* t, handle in, const char* p) noexcept
+        : operation(about.kind), text(t), directory(in), path(p) {}
+    const char* text;
+    handle directory;
+    const char* path;
+    std::int32_t call(call_mode mode) noexcept;
+};
+
+/// One more name of the same file. A symbolic link gets one itself.
+struct link_op : operation {
+    static constexpr kind_facts about{op_kind::link, "link", wait_side::file};
+    link_op(handle in, const char* p, handle to_in, const char* to_p) noexcept
+        : operation(about.kind), directory(in), path(p), new_directory(to_in), new_path(to_p) {}
+    handle directory;
+    const char* path;
+    handle new_directory;
+    const char* new_path;
     std::int32_t call(call_mode mode) noexcept;
 };
 
@@ -414,6 +466,16 @@ constexpr decltype(auto) with_type_of(op_kind kind, F&& f) {
         case op_kind::adopt: return f.template operator()<adopt_op>();
         case op_kind::pipe: return f.template operator()<pipe_op>();
         case op_kind::signals: return f.template operator()<signals_op>();
+        case op_kind::truncate: return f.template operator()<truncate_op>();
+        case op_kind::allocate: return f.template operator()<allocate_op>();
+        case op_kind::sync_range: return f.template operator()<sync_range_op>();
+        case op_kind::advise: return f.template operator()<advise_op>();
+        case op_kind::advise_memory: return f.template operator()<advise_memory_op>();
+        case op_kind::rename: return f.template operator()<rename_op>();
+        case op_kind::unlink: return f.template operator()<unlink_op>();
+        case op_kind::make_directory: return f.template operator()<make_directory_op>();
+        case op_kind::symlink: return f.template operator()<symlink_op>();
+        case op_kind::link: return f.template operator()<link_op>();
     }
     std::unreachable();
 }

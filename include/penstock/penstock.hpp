@@ -5,6 +5,7 @@
 #include <penstock/buffer_arena.hpp>
 #include <penstock/byte_stream.hpp>
 #include <penstock/chain.hpp>
+#include <penstock/directory.hpp>
 #include <penstock/endpoint.hpp>
 #include <penstock/explain.hpp>
 #include <penstock/file.hpp>

@@ -1,27 +1,12 @@
 #include <penstock/file.hpp>
 
-#include "op/status.hpp"
-
-#include <sys/stat.h>
+#include "fs/file_status.hpp"
 
 namespace penstock::fs {
 namespace {
 
 template <class Op>
 using must_run = detail::awaited<Op, detail::cancellable::no>;
-
-file_type type_of(std::uint32_t mode) noexcept {
-    switch (mode & S_IFMT) {
-        case S_IFREG: return file_type::regular;
-        case S_IFDIR: return file_type::directory;
-        case S_IFLNK: return file_type::symlink;
-        case S_IFIFO: return file_type::fifo;
-        case S_IFSOCK: return file_type::socket;
-        case S_IFCHR: return file_type::character_device;
-        case S_IFBLK: return file_type::block_device;
-        default: return file_type::other;
-    }
-}
 
 /// Closes a dropped file in the background; frees itself.
 struct background_close : detail::record {
@@ -67,20 +52,36 @@ task<result<void>> file::sync(bool data_only) {
     co_return detail::to_result(co_await detail::awaited<detail::sync_op>(handle_, data_only));
 }
 
+task<result<void>> file::sync_range(std::uint64_t offset, std::uint64_t length, bool begin_only) {
+    detail::awaited<detail::sync_range_op> op(handle_, offset, length, begin_only);
+    co_return detail::to_result(co_await op);
+}
+
+task<result<void>> file::truncate(std::uint64_t size) {
+    detail::awaited<detail::truncate_op> op(handle_, size);
+    co_return detail::to_result(co_await op);
+}
+
+task<result<void>> file::allocate(std::uint64_t offset, std::uint64_t length, allocation what) {
+    detail::awaited<detail::allocate_op> op(handle_, offset, length, what);
+    co_return detail::to_result(co_await op);
+}
+
+task<result<void>> file::advise(std::uint64_t offset, std::uint64_t length, file_advice advice) {
+    detail::awaited<detail::advise_op> op(handle_, offset, length, advice);
+    co_return detail::to_result(co_await op);
+}
+
+task<result<void>> advise_memory(std::span<std::byte> memory, memory_advice advice) {
+    detail::awaited<detail::advise_memory_op> op(memory.data(), memory.size(), advice);
+    co_return detail::to_result(co_await op);
+}
+
 task<result<file_status>> file::status() {
     detail::awaited<detail::status_op> op(handle_);
     const auto r = co_await op;
     if (r < 0) co_return std::unexpected(detail::decode(r));
-    const detail::raw_status raw = detail::decode_status(op);
-    co_return file_status{.type = type_of(raw.mode),
-                          .mode = raw.mode & 07777,
-                          .links = raw.links,
-                          .user = raw.user,
-                          .group = raw.group,
-                          .size = raw.size,
-                          .blocks = raw.blocks,
-                          .inode = raw.inode,
-                          .modified = raw.modified};
+    co_return as_file_status(op);
 }
 
 task<result<void>> file::close() {
@@ -90,8 +91,8 @@ task<result<void>> file::close() {
     co_return detail::to_result(r);
 }
 
-task<result<file>> open(std::string path, open_options options) {
-    detail::awaited<detail::open_op> op(path.c_str(), options);
+task<result<file>> open(place where, open_options options) {
+    detail::awaited<detail::open_op> op(where.path().c_str(), options, where.directory());
     const auto r = co_await op;
     if (r < 0) co_return std::unexpected(detail::decode(r));
     co_return file(*current_loop, {r});

@@ -8,6 +8,8 @@
 
 #include <cstdint>
 
+struct open_how;  // <linux/openat2.h>
+
 namespace penstock::detail {
 
 /// Where it waits: until wait_handle(op) is readable or writable, on a disk, or nowhere.
@@ -60,6 +62,15 @@ int open_flags(const open_request& request) noexcept;
 /// AF_* of a family, SHUT_* of a side.
 int kernel_domain(address_family family) noexcept;
 int kernel_side(shutdown_side side) noexcept;
+
+/// Fills in the operation's `struct open_how` of openat2(2), and returns it.
+::open_how& describe_open(open_op& op) noexcept;
+
+/// The descriptor that a path beside `directory` is relative to.
+std::int32_t beside(handle directory) noexcept;
+
+/// Flags of statx(2).
+int status_flags(const status_op& op) noexcept;
 
 /// The next step of a connect whose socket became writable: 0, or the error it ended with.
 std::int32_t connect_outcome(handle target) noexcept;

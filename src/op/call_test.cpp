@@ -44,6 +44,16 @@ std::vector<std::shared_ptr<operation>> one_of_each_kind(handle h) {
     add(std::make_shared<adopt_op>(h.id));
     add(std::make_shared<pipe_op>());
     add(std::make_shared<signals_op>(0));
+    add(std::make_shared<truncate_op>(h, 0));
+    add(std::make_shared<allocate_op>(h, 0, 1, allocation::extend));
+    add(std::make_shared<sync_range_op>(h, 0, 0, false));
+    add(std::make_shared<advise_op>(h, 0, 0, file_advice::normal));
+    add(std::make_shared<advise_memory_op>(nullptr, 0, memory_advice::normal));
+    add(std::make_shared<rename_op>(h, "", h, "", rename_rule::replace));
+    add(std::make_shared<unlink_op>(h, "", false));
+    add(std::make_shared<make_directory_op>(h, "", 0));
+    add(std::make_shared<symlink_op>("", h, ""));
+    add(std::make_shared<link_op>(h, "", h, ""));
     return all;
 }
 
@@ -92,7 +102,15 @@ TEST(call, a_handle_that_names_nothing_is_a_bad_descriptor_to_every_kind) {
     for (const call_mode mode : {call_mode::no_wait, call_mode::blocking}) {
         for (const auto& op : one_of_each_kind(nothing)) {
             switch (op->kind) {
-                case op_kind::nop: EXPECT_EQ(call(*op, mode), 0); break;
+                case op_kind::nop:
+                case op_kind::advise_memory: EXPECT_EQ(call(*op, mode), 0); break;
+                case op_kind::rename:
+                case op_kind::unlink:
+                case op_kind::make_directory:
+                case op_kind::symlink:
+                case op_kind::link:
+                    EXPECT_EQ(call(*op, mode), -ENOENT) << "relative to the working directory, and without a name";
+                    break;
                 case op_kind::socket:
                 case op_kind::open:
                 case op_kind::pipe:
@@ -120,6 +138,10 @@ TEST(call, a_handle_that_names_nothing_is_a_bad_descriptor_to_every_kind) {
                 case op_kind::sync:
                 case op_kind::status:
                 case op_kind::splice:
+                case op_kind::truncate:
+                case op_kind::allocate:
+                case op_kind::sync_range:
+                case op_kind::advise:
                 case op_kind::close:
                 case op_kind::adopt: EXPECT_EQ(call(*op, mode), -EBADF) << to_string(op->kind);
             }

@@ -22,6 +22,8 @@ namespace {
 constinit struck_call at_accept4("accept4");
 constinit struck_call at_openat("openat");
 constinit struck_call at_fsync("fsync");
+constinit struck_call at_fallocate("fallocate");
+constinit struck_call at_ftruncate("ftruncate");
 constinit fault_point connect_interrupted("connect", fault::interrupted);
 constinit fault_point epoll_interrupted("epoll_wait", fault::interrupted);
 constinit fault_point poll_interrupted("poll", fault::interrupted);
@@ -78,6 +80,14 @@ int penstock_faults_openat(int directory, const char* path, int flags, ...) {
 int penstock_faults_fsync(int fd) { return at_fsync.refused(fd, true) ? -1 : ::fsync(fd); }
 
 int penstock_faults_fdatasync(int fd) { return at_fsync.refused(fd, true) ? -1 : ::fdatasync(fd); }
+
+int penstock_faults_fallocate(int fd, int mode, ::off_t offset, ::off_t length) {
+    return at_fallocate.refused(fd, true) ? -1 : ::fallocate(fd, mode, offset, length);
+}
+
+int penstock_faults_ftruncate(int fd, ::off_t size) {
+    return at_ftruncate.refused(fd, true) ? -1 : ::ftruncate(fd, size);
+}
 
 int penstock_faults_epoll_ctl(int epoll, int operation, int fd, ::epoll_event* event) {
     const int r = ::epoll_ctl(epoll, operation, fd, event);

@@ -26,7 +26,12 @@ const std::map<op_kind, support> degraded = {
     {op_kind::read, support::emulated},      {op_kind::write, support::emulated},
     {op_kind::open, support::offloaded},     {op_kind::read_at, support::offloaded},
     {op_kind::write_at, support::offloaded}, {op_kind::sync, support::offloaded},
-    {op_kind::status, support::offloaded},
+    {op_kind::status, support::offloaded},   {op_kind::truncate, support::offloaded},
+    {op_kind::allocate, support::offloaded}, {op_kind::sync_range, support::offloaded},
+    {op_kind::advise, support::offloaded},   {op_kind::advise_memory, support::offloaded},
+    {op_kind::rename, support::offloaded},   {op_kind::unlink, support::offloaded},
+    {op_kind::symlink, support::offloaded},  {op_kind::make_directory, support::offloaded},
+    {op_kind::link, support::offloaded},
 };
 
 /// IORING_OP_READ and IORING_OP_WRITE serve an operation with an offset and one without.

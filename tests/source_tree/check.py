@@ -48,6 +48,9 @@ MAY_INCLUDE = {
 DISTINCT_NAMES = "io_uring|linux_aio|epoll|sigio|posix_aio"
 AMBIGUOUS_NAMES = "threads|poll|select|null|simulated"
 
+# On which HACKING.md shows what an operation touches.
+EXAMPLE_OPERATION = "truncate"
+
 # Where a backend may not be named: the library outside of src/backend, and the programs on top of it. bench/ is
 # not listed, because a bare loop is written for its mechanism, and so is each program of MODELS, which shows one
 # without the library.
@@ -266,7 +269,22 @@ def rule_one_class_one_name(root: Path) -> Iterator[Violation]:
             defined[name] = file
 
 
+def rule_an_operation_touches_what_hacking_lists(root: Path) -> Iterator[Violation]:
+    """One file per layer, as HACKING.md shows it on this operation."""
+    guide = root / "HACKING.md"
+    section = guide.read_text().partition("## Add an operation")[2].partition("\n## ")[0] if guide.exists() else ""
+    listed = set(re.findall(r"\]\(([\w/.-]+)\)", section))
+    for file, text in cpp_files(root, "include", "src"):
+        if file in listed or file.endswith("_test.cpp"):
+            continue
+        if found := re.search(rf"\bop_kind::{EXAMPLE_OPERATION}\b|\b{EXAMPLE_OPERATION}_op\b", text):
+            line = text.count("\n", 0, found.start()) + 1
+            what = f"{EXAMPLE_OPERATION} needs this file, too, and HACKING.md does not list it"
+            yield Violation("one-file-per-layer", file, line, what)
+
+
 TEXT_RULES = [
+    rule_an_operation_touches_what_hacking_lists,
     rule_one_class_one_name,
     rule_include_direction,
     rule_mechanism_headers,

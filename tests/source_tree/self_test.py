@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Callable
 
 SOUND = {
+    "HACKING.md": "## Add an operation\n| [src/op/file.cpp](src/op/file.cpp) |\n## Conventions\n",
+    "src/op/file.cpp": "int truncate_op;\n",
     "include/penstock/result.hpp": "#pragma once\n#include <cerrno>\n#include <thread>\nint a();\n",
     "include/penstock/loop.hpp": "#pragma once\n#include <penstock/result.hpp>\nint b();\n",
     "src/base/result.cpp": '#include <penstock/result.hpp>\n#include "base/fd.hpp"\n',
@@ -59,6 +61,7 @@ PLANTED = [
     ("forgotten-coroutine", "src/net/bad.cpp", "task<> f() {\n    if (!co_await g()) co_return;\n    h();\n}\n"),
     ("forgotten-coroutine", "src/net/bad.cpp", "task<int> c::f(int n) { while (n > co_await g(n)) h(n); co_return n; }\n"),
     ("forgotten-coroutine", "src/net/bad.cpp", "auto f = [](int n) -> task<> { if (co_await g(n)) h(n); };\n"),
+    ("one-file-per-layer", "src/backend/epoll/bad.cpp", "switch (k) { case op_kind::truncate: break; }\n"),
     ("file-length", "src/base/bad.cpp", "\n" * 601),
     ("one-name", "src/net/bad.hpp", "namespace a {\nclass c : d {\n};\nclass c final {\n};\n}\n"),
 ]

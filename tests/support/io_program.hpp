@@ -112,8 +112,34 @@ inline task<> files(std::string path) {
     expect_result(co_await file->close(), "close of a file");
 }
 
+inline task<> lengths(std::string path) {
+    auto file = co_await fs::open(path, {.write = true, .create = true, .truncate = true});
+    if (!expect_result(file, "open of another file")) co_return;
+    expect_result(co_await file->truncate(10), "truncate");
+    expect_result(co_await file->allocate(0, 20), "allocate");
+    expect_result(co_await file->sync_range(0, 0), "sync_range");
+    expect_result(co_await file->advise(0, 0, fs::file_advice::will_need), "advise");
+    expect_result(co_await fs::advise_memory({}, fs::memory_advice::normal), "advise_memory");
+    const auto longer = co_await file->status();
+    expect(longer && longer->size == 20, "allocate: the size");
+    expect_result(co_await file->close(), "close of another file");
+    expect_result(co_await fs::remove_file(path), "unlink of another file");
+}
+
+inline task<> names(std::string folder) {
+    expect_result(co_await fs::make_directory(folder), "make_directory");
+    auto in = co_await fs::open_directory(folder);
+    if (!expect_result(in, "open of a directory")) co_return;
+    expect_result(co_await fs::make_symlink("text", *in / "one"), "symlink");
+    expect_result(co_await fs::make_link(*in / "one", *in / "two"), "link");
+    expect_result(co_await fs::rename(*in / "two", *in / "three"), "rename");
+    expect_result(co_await fs::remove_file(*in / "one"), "unlink");
+    expect_result(co_await fs::remove_file(*in / "three"), "unlink of the new name");
+    expect_result(co_await fs::remove_directory(folder), "unlink of a directory");
+}
+
 inline task<> program(std::string path) {
-    co_await when_all(echo(), pipes(), files(std::move(path)));
+    co_await when_all(echo(), pipes(), files(path), lengths(path + ".lengths"), names(path + ".names"));
     expect_result(co_await sleep_for(duration{0}), "sleep");
 }
 

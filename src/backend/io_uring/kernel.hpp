@@ -37,6 +37,7 @@ namespace penstock::detail {
 // Opcodes, with the version that brought them.
 inline constexpr std::uint8_t opcode_send_zc = 47;     // 6.0
 inline constexpr std::uint8_t opcode_sendmsg_zc = 48;  // 6.1
+inline constexpr std::uint8_t opcode_ftruncate = 55;   // 6.9
 inline constexpr std::uint8_t opcode_recv_zc = 58;     // 6.15
 
 // Registrations.

@@ -91,16 +91,69 @@ void fill(::io_uring_sqe& sqe, const connect_op& op, ::msghdr&) noexcept {
 }
 
 void fill(::io_uring_sqe& sqe, status_op& op, ::msghdr&) noexcept {
-    ::io_uring_prep_statx(&sqe, op.target.id, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME,
+    const int in = *op.path == '\0' ? op.target.id : beside(op.target);
+    ::io_uring_prep_statx(&sqe, in, op.path, status_flags(op), STATX_BASIC_STATS | STATX_BTIME,
                           reinterpret_cast<struct ::statx*>(op.raw.data()));
 }
 
-void fill(::io_uring_sqe& sqe, const open_op& op, ::msghdr&) noexcept {
-    ::io_uring_prep_openat(&sqe, AT_FDCWD, op.path, open_flags(op.request), op.request.mode);
+// The kernel copies the description when it takes the entry.
+void fill(::io_uring_sqe& sqe, open_op& op, ::msghdr&) noexcept {
+    if (op.request.within.any()) {
+        ::io_uring_prep_openat2(&sqe, beside(op.directory), op.path, &describe_open(op));
+    } else {
+        ::io_uring_prep_openat(&sqe, beside(op.directory), op.path, open_flags(op.request), op.request.mode);
+    }
 }
 
 void fill(::io_uring_sqe& sqe, const sync_op& op, ::msghdr&) noexcept {
     ::io_uring_prep_fsync(&sqe, op.target.id, op.data_only ? IORING_FSYNC_DATASYNC : 0U);
+}
+
+void fill(::io_uring_sqe& sqe, const truncate_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_rw(opcode_ftruncate, &sqe, op.target.id, nullptr, 0, op.size);
+}
+
+void fill(::io_uring_sqe& sqe, const allocate_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_rw(IORING_OP_FALLOCATE, &sqe, op.target.id, nullptr, static_cast<unsigned>(op.flags()), op.offset);
+    sqe.addr = op.length;
+}
+
+// An entry has 32 bits for the length; 0 is all that follows, which is more than was asked for but no less.
+unsigned range_length(std::uint64_t length) noexcept {
+    return length > most_at_once ? 0 : static_cast<unsigned>(length);
+}
+
+void fill(::io_uring_sqe& sqe, const sync_range_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_sync_file_range(&sqe, op.target.id, range_length(op.length), op.offset,
+                                    static_cast<int>(op.flags()));
+}
+
+void fill(::io_uring_sqe& sqe, const advise_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_fadvise(&sqe, op.target.id, op.offset, static_cast<::off_t>(range_length(op.length)), op.number());
+}
+
+void fill(::io_uring_sqe& sqe, const advise_memory_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_madvise(&sqe, op.memory, static_cast<::off_t>(op.size), op.number());
+}
+
+void fill(::io_uring_sqe& sqe, const rename_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_renameat(&sqe, beside(op.directory), op.path, beside(op.new_directory), op.new_path, op.flags());
+}
+
+void fill(::io_uring_sqe& sqe, const unlink_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_unlinkat(&sqe, beside(op.directory), op.path, op.flags());
+}
+
+void fill(::io_uring_sqe& sqe, const make_directory_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_mkdirat(&sqe, beside(op.directory), op.path, op.mode);
+}
+
+void fill(::io_uring_sqe& sqe, const symlink_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_symlinkat(&sqe, op.text, beside(op.directory), op.path);
+}
+
+void fill(::io_uring_sqe& sqe, const link_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_linkat(&sqe, beside(op.directory), op.path, beside(op.new_directory), op.new_path, 0);
 }
 
 void fill(::io_uring_sqe& sqe, const close_op& op, ::msghdr&) noexcept { ::io_uring_prep_close(&sqe, op.target.id); }
@@ -143,6 +196,18 @@ constexpr kind_plan by_call(std::uint8_t opcode, Example example) noexcept {
     return p;
 }
 
+/// The same where there are two opcodes; the kind needs both.
+template <class Op, class First, class Second>
+constexpr kind_plan by_ring_in_two_forms(std::uint8_t opcode, First, Second) noexcept {
+    return {route::ring, opcode, fill_as<Op>, [](ring& r) noexcept {
+                Op one = First{}();
+                const int outcome = attempt(r, one);
+                if (lacks_opcode(outcome)) return outcome;
+                Op other = Second{}();
+                return attempt(r, other);
+            }};
+}
+
 /// The same where the entry for a single slice is another than that for many.
 template <class Op, class... Rest>
 constexpr kind_plan by_ring_in_slices(std::uint8_t opcode) noexcept {
@@ -173,11 +238,39 @@ constexpr kind_plan plan_of(op_kind kind) noexcept {
         case op_kind::read: return by_ring<read_op>(IORING_OP_READ, [] { return read_op(nothing); });
         case op_kind::write: return by_ring_in_slices<write_op>(IORING_OP_WRITE);
         case op_kind::open:
-            return checking_credentials(by_ring<open_op>(IORING_OP_OPENAT, [] { return open_op("", open_request{}); }));
+            return checking_credentials(by_ring_in_two_forms<open_op>(
+                IORING_OP_OPENAT, [] { return open_op("", open_request{}); },
+                [] { return open_op("", open_request{.within = {.beneath = true}}); }));
         case op_kind::read_at: return by_ring_in_slices<read_at_op, std::uint64_t>(IORING_OP_READV);
         case op_kind::write_at: return by_ring_in_slices<write_at_op, std::uint64_t>(IORING_OP_WRITEV);
         case op_kind::sync: return by_ring<sync_op>(IORING_OP_FSYNC, [] { return sync_op(nothing, true); });
-        case op_kind::status: return by_ring<status_op>(IORING_OP_STATX, [] { return status_op(nothing); });
+        case op_kind::status:
+            return checking_credentials(by_ring<status_op>(IORING_OP_STATX, [] { return status_op(nothing); }));
+        case op_kind::truncate: return by_ring<truncate_op>(opcode_ftruncate, [] { return truncate_op(nothing, 0); });
+        case op_kind::allocate:
+            return by_ring<allocate_op>(IORING_OP_FALLOCATE,
+                                        [] { return allocate_op(nothing, 0, 1, allocation::extend); });
+        case op_kind::sync_range:
+            return by_ring<sync_range_op>(IORING_OP_SYNC_FILE_RANGE, [] { return sync_range_op(nothing, 0, 0, true); });
+        case op_kind::advise:
+            return by_ring<advise_op>(IORING_OP_FADVISE, [] { return advise_op(nothing, 0, 0, file_advice::normal); });
+        case op_kind::advise_memory:
+            return by_ring<advise_memory_op>(IORING_OP_MADVISE,
+                                             [] { return advise_memory_op(nullptr, 0, memory_advice::normal); });
+        case op_kind::rename:
+            return checking_credentials(
+                by_ring<rename_op>(IORING_OP_RENAMEAT, [] { return rename_op({}, "", {}, "", rename_rule::replace); }));
+        case op_kind::unlink:
+            return checking_credentials(
+                by_ring<unlink_op>(IORING_OP_UNLINKAT, [] { return unlink_op({}, "", false); }));
+        case op_kind::make_directory:
+            return checking_credentials(
+                by_ring<make_directory_op>(IORING_OP_MKDIRAT, [] { return make_directory_op({}, "", 0); }));
+        case op_kind::symlink:
+            return checking_credentials(
+                by_ring<symlink_op>(IORING_OP_SYMLINKAT, [] { return symlink_op("", {}, ""); }));
+        case op_kind::link:
+            return checking_credentials(by_ring<link_op>(IORING_OP_LINKAT, [] { return link_op({}, "", {}, ""); }));
         case op_kind::close: return by_ring<close_op>(IORING_OP_CLOSE, [] { return close_op(nothing); });
         case op_kind::splice:
             return {.best = route::poll, .why = "splice(2) when polled ready; the opcode would use a kernel thread"};

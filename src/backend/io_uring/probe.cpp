@@ -82,9 +82,9 @@ int probe(ring& r, route_table& routes, capability_table& capabilities) {
 std::vector<std::uint8_t> opcodes_in_use() {
     // What stands behind no kind, and the second forms of kinds.
     std::vector<std::uint8_t> used = {
-        IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL, IORING_OP_READ,         IORING_OP_READV, IORING_OP_READ_FIXED,
-        IORING_OP_WRITE,    IORING_OP_WRITEV,       IORING_OP_SENDMSG,      opcode_send_zc,  opcode_sendmsg_zc,
-        IORING_OP_NOP,      IORING_OP_WRITE_FIXED,  IORING_OP_LINK_TIMEOUT,
+        IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL, IORING_OP_READ,         IORING_OP_READV,   IORING_OP_READ_FIXED,
+        IORING_OP_WRITE,    IORING_OP_WRITEV,       IORING_OP_SENDMSG,      opcode_send_zc,    opcode_sendmsg_zc,
+        IORING_OP_NOP,      IORING_OP_WRITE_FIXED,  IORING_OP_LINK_TIMEOUT, IORING_OP_OPENAT2,
     };
     for (std::size_t i = 0; i < op_kind_count; ++i) {
         const std::uint8_t opcode = plan(static_cast<op_kind>(i)).opcode;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <utility>
 
 namespace penstock::detail {
@@ -20,6 +21,11 @@ bool needs_no_entry(operation& op) noexcept {
            (op.kind == op_kind::accept && as<accept_op>(op).only_pending) ||
            (op.kind == op_kind::splice && as<splice_op>(op).only_pending) ||
            (op.kind == op_kind::connect && as<connect_op>(op).address.family() == address_family::unix_path);
+}
+
+// An entry has 32 bits for a length, and unlike a read this can't be cut short.
+bool exceeds_entry(operation& op) noexcept {
+    return op.kind == op_kind::advise_memory && as<advise_memory_op>(op).size > UINT32_MAX;
 }
 
 // What follows is a call of its own (splice(2)), which an entry that waits for the next enter would come after.
@@ -61,16 +67,18 @@ submitted uring_backend::dispatch(operation& op) noexcept {
     if (needs_no_entry(op)) return submit_call(op);
     if (writes_to_terminal(op) || precedes_a_call(op)) return submit_polled(op);
     switch (routes_[static_cast<std::size_t>(op.kind)]) {
-        case route::ring: return submit_to_ring(op);
+        case route::ring: return exceeds_entry(op) ? submit_to_pool(op) : submit_to_ring(op);
         case route::call: return submit_call(op);
         case route::poll: return submit_polled(op);
-        case route::pool: {
-            const submitted answer = offload_.submit(op);
-            if (answer == submitted::queued) set(op, in_pool);
-            return answer;
-        }
+        case route::pool: return submit_to_pool(op);
     }
     return submitted::busy;
+}
+
+submitted uring_backend::submit_to_pool(operation& op) noexcept {
+    const submitted answer = offload_.submit(op);
+    if (answer == submitted::queued) set(op, in_pool);
+    return answer;
 }
 
 ::io_uring_sqe* uring_backend::sqe_for(const operation* op, tag t) noexcept {

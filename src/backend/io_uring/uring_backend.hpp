@@ -102,6 +102,7 @@ class uring_backend final : public backend {
     bool is_for_disks(operation& op) const noexcept;
     void refine(::io_uring_sqe& sqe, operation& op) noexcept;
     void forget_file(handle closed) noexcept;
+    submitted submit_to_pool(operation& op) noexcept;
     submitted submit_call(operation& op) noexcept;
     submitted submit_polled(operation& op) noexcept;
     void forget_terminal(handle closed) noexcept;

@@ -19,7 +19,17 @@ bool joins_batch(op_kind kind) noexcept {
         case op_kind::read_at:
         case op_kind::write_at:
         case op_kind::sync:
-        case op_kind::status: return false;
+        case op_kind::status:
+        case op_kind::truncate:
+        case op_kind::allocate:
+        case op_kind::sync_range:
+        case op_kind::advise:
+        case op_kind::advise_memory:
+        case op_kind::rename:
+        case op_kind::unlink:
+        case op_kind::make_directory:
+        case op_kind::symlink:
+        case op_kind::link: return false;
         // These wait for nothing.
         case op_kind::nop:
         case op_kind::socket:

@@ -47,7 +47,17 @@ class null_backend final : public backend {
             case op_kind::close:
             case op_kind::adopt:
             case op_kind::pipe:
-            case op_kind::signals: break;
+            case op_kind::signals:
+            case op_kind::truncate:
+            case op_kind::allocate:
+            case op_kind::sync_range:
+            case op_kind::advise:
+            case op_kind::advise_memory:
+            case op_kind::rename:
+            case op_kind::unlink:
+            case op_kind::make_directory:
+            case op_kind::symlink:
+            case op_kind::link: break;
         }
         op.result = -EOPNOTSUPP;
         return submitted::completed;

@@ -1,4 +1,5 @@
 // What an operation does on the simulated machine; for each kind, where the kernel's backends make a system call.
+#include "backend/simulated/open_file.hpp"
 #include "backend/simulated/pipe_end.hpp"
 #include "backend/simulated/simulated_backend.hpp"
 #include "op/call.hpp"
@@ -58,8 +59,23 @@ std::int32_t simulated_backend::carry_out(operation& op) noexcept {
         case op_kind::write_at:
             return on_file(as<write_at_op>(op).target, [&](open_file& f) { return f.write_at(as<write_at_op>(op)); });
         case op_kind::sync: return on_file(as<sync_op>(op).target, [](open_file& f) { return f.sync(); });
-        case op_kind::status:
-            return on_file(as<status_op>(op).target, [&](open_file& f) { return f.status(as<status_op>(op)); });
+        case op_kind::status: return status(as<status_op>(op));
+        case op_kind::truncate:
+            return on_file(as<truncate_op>(op).target,
+                           [&](open_file& f) { return f.truncate(as<truncate_op>(op).size); });
+        case op_kind::allocate:
+            return on_file(as<allocate_op>(op).target, [&](open_file& f) { return f.allocate(as<allocate_op>(op)); });
+        case op_kind::sync_range:
+            return on_file(as<sync_range_op>(op).target,
+                           [&](open_file& f) { return f.sync_range(as<sync_range_op>(op)); });
+        case op_kind::advise:
+            return on_file(as<advise_op>(op).target, [&](open_file& f) { return f.advise(as<advise_op>(op)); });
+        case op_kind::advise_memory: return call(op, call_mode::no_wait);  // memory is the program's
+        case op_kind::rename:
+        case op_kind::link: return change_two_names(op);
+        case op_kind::unlink:
+        case op_kind::make_directory:
+        case op_kind::symlink: return change_name(op);
         case op_kind::splice: return splice(as<splice_op>(op));
         case op_kind::close: return close(as<close_op>(op));
         case op_kind::adopt: return -EOPNOTSUPP;
@@ -166,8 +182,73 @@ std::int32_t simulated_backend::splice(const splice_op& op) {
 
 std::int32_t simulated_backend::open(const open_op& op) {
     if (const std::int32_t r = world_->refuses_another(); r < 0) return r;
-    auto file = world_->disk().open(op.path, op.request);
+    const auto where = place_of(op.directory, op.path);
+    if (!where) return where.error();
+    auto file = world_->disk().open(*where, op.request);
     return file ? world_->open(std::move(*file)) : file.error();
+}
+
+std::expected<relative_path, std::int32_t> simulated_backend::place_of(handle directory, const char* path) const {
+    if (!directory.valid() || *path == '/') {
+        const auto file = find<open_file>(directory);  // openat2(2) may take it for the root
+        return relative_path{file != nullptr && file->place() != nullptr ? *file->place() : "", path};
+    }
+    const auto file = find<open_file>(directory);
+    if (file == nullptr) return std::unexpected(world_->handles().find(directory) == nullptr ? -EBADF : -ENOTDIR);
+    if (file->place() == nullptr) return std::unexpected(-ENOTDIR);
+    return relative_path{*file->place(), path};
+}
+
+std::int32_t simulated_backend::status(status_op& op) {
+    if (*op.path != '\0') {
+        const auto where = place_of(op.target, op.path);
+        if (!where) return where.error();
+        return world_->strikes(faults::io_error) ? -EIO : world_->disk().status(*where, op);
+    }
+    if (const auto file = find<open_file>(op.target)) return file->status(op);
+    return world_->handles().find(op.target) == nullptr ? -EBADF : -ESPIPE;
+}
+
+std::int32_t simulated_backend::change_name(operation& op) {
+    const auto in = [&](handle directory, const char* path, auto call) -> std::int32_t {
+        const auto where = place_of(directory, path);
+        if (!where) return where.error();
+        if (world_->strikes(faults::io_error)) return -EIO;
+        return call(*where);
+    };
+    if (op.kind == op_kind::unlink) {
+        const auto& removal = as<unlink_op>(op);
+        return in(removal.directory, removal.path,
+                  [&](const relative_path& at) { return world_->disk().unlink(at, removal.of_directory); });
+    }
+    if (world_->strikes(faults::no_space)) return -ENOSPC;
+    if (op.kind == op_kind::symlink) {
+        const auto& link = as<symlink_op>(op);
+        return in(link.directory, link.path,
+                  [&](const relative_path& at) { return world_->disk().symlink(link.text, at); });
+    }
+    const auto& made = as<make_directory_op>(op);
+    return in(made.directory, made.path,
+              [&](const relative_path& at) { return world_->disk().make_directory(at, made.mode); });
+}
+
+std::int32_t simulated_backend::change_two_names(operation& op) {
+    const auto between = [&](const auto& names, auto call) -> std::int32_t {
+        const auto from = place_of(names.directory, names.path);
+        if (!from) return from.error();
+        const auto to = place_of(names.new_directory, names.new_path);
+        if (!to) return to.error();
+        if (world_->strikes(faults::io_error)) return -EIO;
+        if (world_->strikes(faults::no_space)) return -ENOSPC;
+        return call(*from, *to);
+    };
+    if (op.kind == op_kind::link) {
+        return between(as<link_op>(op),
+                       [&](const auto& from, const auto& to) { return world_->disk().link(from, to); });
+    }
+    const auto& names = as<rename_op>(op);
+    return between(names,
+                   [&](const auto& from, const auto& to) { return world_->disk().rename(from, to, names.rule); });
 }
 
 std::int32_t simulated_backend::close(const close_op& op) noexcept {

@@ -5,6 +5,7 @@
 #include "backend/simulated/world.hpp"
 
 #include <atomic>
+#include <expected>
 #include <memory>
 #include <vector>
 
@@ -80,6 +81,10 @@ class simulated_backend final : public backend, public machine {
     std::int32_t send(send_op& op) noexcept;
     std::int32_t splice(const splice_op& op);
     std::int32_t open(const open_op& op);
+    std::int32_t status(status_op& op);
+    std::int32_t change_name(operation& op);
+    std::int32_t change_two_names(operation& op);
+    std::expected<relative_path, std::int32_t> place_of(handle directory, const char* path) const;
     std::int32_t close(const close_op& op) noexcept;
     std::int32_t pipe(pipe_op& op);
     std::int32_t signals(const signals_op& op);

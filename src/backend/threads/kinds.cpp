@@ -61,7 +61,17 @@ thread_way way_of(op_kind kind) noexcept {
         case op_kind::read_at:
         case op_kind::write_at:
         case op_kind::sync:
-        case op_kind::status: return {share::file, plainly};
+        case op_kind::status:
+        case op_kind::truncate:
+        case op_kind::allocate:
+        case op_kind::sync_range:
+        case op_kind::advise:
+        case op_kind::advise_memory:
+        case op_kind::rename:
+        case op_kind::unlink:
+        case op_kind::make_directory:
+        case op_kind::symlink:
+        case op_kind::link: return {share::file, plainly};
         case op_kind::nop:
         case op_kind::socket:
         case op_kind::bind:
