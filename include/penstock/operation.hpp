@@ -56,8 +56,9 @@ enum class op_kind : std::uint8_t {
     make_directory,  ///< mkdirat(2)
     symlink,         ///< symlinkat(2)
     link,            ///< linkat(2)
+    poll,            ///< poll(2) of one descriptor
 };
-inline constexpr std::size_t op_kind_count = static_cast<std::size_t>(op_kind::link) + 1;  ///< link: the last
+inline constexpr std::size_t op_kind_count = static_cast<std::size_t>(op_kind::poll) + 1;  ///< poll: the last
 
 /// The kind's name, as in the enumeration.
 std::string_view to_string(op_kind kind) noexcept;
@@ -439,6 +440,17 @@ Op& as(operation& op) noexcept {
     return static_cast<Op&>(op);
 }
 
+/// Takes nothing. Result: what the kernel says of the descriptor, for ready_sides_of().
+struct poll_op : operation {
+    static constexpr kind_facts about{op_kind::poll, "poll", wait_side::read};
+    poll_op(handle h, bool to_write) noexcept : operation(about.kind), target(h), for_writing(to_write) {}
+    handle target;
+    bool for_writing;
+    std::int32_t call(call_mode mode) noexcept;
+    handle waits_for() const noexcept { return target; }
+    wait_side waits_now() const noexcept { return for_writing ? wait_side::write : wait_side::read; }
+};
+
 /// `f.operator()<Op>()` for the type of a kind's operations: the one place that knows all of them.
 template <class F>
 constexpr decltype(auto) with_type_of(op_kind kind, F&& f) {
@@ -476,6 +488,7 @@ constexpr decltype(auto) with_type_of(op_kind kind, F&& f) {
         case op_kind::make_directory: return f.template operator()<make_directory_op>();
         case op_kind::symlink: return f.template operator()<symlink_op>();
         case op_kind::link: return f.template operator()<link_op>();
+        case op_kind::poll: return f.template operator()<poll_op>();
     }
     std::unreachable();
 }

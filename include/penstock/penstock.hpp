@@ -25,4 +25,5 @@
 #include <penstock/timeout.hpp>
 #include <penstock/transfer.hpp>
 #include <penstock/version.hpp>
+#include <penstock/wait_ready.hpp>
 #include <penstock/when.hpp>

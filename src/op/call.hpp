@@ -66,6 +66,9 @@ int kernel_side(shutdown_side side) noexcept;
 /// Fills in the operation's `struct open_how` of openat2(2), and returns it.
 ::open_how& describe_open(open_op& op) noexcept;
 
+/// What a poll_op that succeeded has found.
+ready_sides ready_sides_of(std::int32_t polled) noexcept;
+
 /// The descriptor that a path beside `directory` is relative to.
 std::int32_t beside(handle directory) noexcept;
 

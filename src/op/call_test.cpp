@@ -54,6 +54,7 @@ std::vector<std::shared_ptr<operation>> one_of_each_kind(handle h) {
     add(std::make_shared<make_directory_op>(h, "", 0));
     add(std::make_shared<symlink_op>("", h, ""));
     add(std::make_shared<link_op>(h, "", h, ""));
+    add(std::make_shared<poll_op>(h, true));
     return all;
 }
 
@@ -83,7 +84,7 @@ TEST(call, a_handle_is_waited_for_exactly_by_the_kinds_that_wait_for_readiness) 
         if (ready_decides) waiting.insert(op->kind);
     }
     EXPECT_EQ(waiting, (std::set<op_kind>{op_kind::accept, op_kind::receive, op_kind::read, op_kind::connect,
-                                          op_kind::send, op_kind::write, op_kind::splice}));
+                                          op_kind::send, op_kind::write, op_kind::splice, op_kind::poll}));
 }
 
 TEST(call, a_splice_waits_for_the_end_that_it_names) {
@@ -142,6 +143,7 @@ TEST(call, a_handle_that_names_nothing_is_a_bad_descriptor_to_every_kind) {
                 case op_kind::allocate:
                 case op_kind::sync_range:
                 case op_kind::advise:
+                case op_kind::poll:
                 case op_kind::close:
                 case op_kind::adopt: EXPECT_EQ(call(*op, mode), -EBADF) << to_string(op->kind);
             }

@@ -3,6 +3,7 @@
 #include "op/outcome.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -51,6 +52,23 @@ std::int32_t signals_op::call(call_mode) noexcept {
         if ((mask >> (number - 1) & 1) != 0) ::sigaddset(&set, number);
     }
     return outcome(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+std::int32_t poll_op::call(call_mode mode) noexcept {
+    const auto events = static_cast<short>(for_writing ? POLLOUT : POLLIN);
+    ::pollfd entry{.fd = target.id, .events = events, .revents = 0};
+    if (!target.valid()) return -EBADF;  // which poll(2) leaves out
+    const std::int32_t r = outcome(::poll(&entry, 1, mode == call_mode::blocking ? -1 : 0));
+    if (r < 0) return r;
+    if ((entry.revents & POLLNVAL) != 0) return -EBADF;
+    return r == 0 ? -EAGAIN : entry.revents;
+}
+
+ready_sides ready_sides_of(std::int32_t polled) noexcept {
+    return {.readable = (polled & POLLIN) != 0,
+            .writable = (polled & POLLOUT) != 0,
+            .hung_up = (polled & POLLHUP) != 0,
+            .failed = (polled & POLLERR) != 0};
 }
 
 }  // namespace penstock::detail

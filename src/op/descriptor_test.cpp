@@ -42,6 +42,27 @@ TEST(descriptor_call, close_ends_a_handle_once) {
     EXPECT_EQ(call_receive(read_op(pipe.read_end), &byte, 1, call_mode::no_wait), 0) << "the reader sees the end";
 }
 
+TEST(descriptor_call, a_poll_takes_nothing) {
+    pipe_op pipe;
+    ASSERT_EQ(call(pipe, call_mode::no_wait), 0);
+    const descriptor reader(pipe.read_end.id);
+    descriptor writer(pipe.write_end.id);
+    poll_op to_read(pipe.read_end, false);
+    EXPECT_EQ(call(to_read, call_mode::no_wait), -EAGAIN);
+    poll_op to_write(pipe.write_end, true);
+    EXPECT_TRUE(ready_sides_of(call(to_write, call_mode::no_wait)).writable);
+    testing::write_text(pipe.write_end, "x");
+    for (int i = 0; i < 2; ++i) {
+        const auto found = ready_sides_of(call(to_read, call_mode::blocking));
+        EXPECT_TRUE(found.readable);
+        EXPECT_FALSE(found.hung_up);
+    }
+    writer.reset();
+    EXPECT_TRUE(ready_sides_of(call(to_read, call_mode::no_wait)).hung_up);
+    poll_op closed(handle{pipe.write_end}, true);
+    EXPECT_EQ(call(closed, call_mode::no_wait), -EBADF);
+}
+
 TEST(descriptor_call, forgetting_leaves_the_descriptor_open) {
     pipe_op pipe;
     ASSERT_EQ(call(pipe, call_mode::no_wait), 0);

@@ -54,6 +54,14 @@ struct open_request {
     std::uint32_t mode = 0644;
 };
 
+/// What a descriptor that was waited for is ready for.
+struct ready_sides {
+    bool readable = false;  ///< a read would bring something, or the end
+    bool writable = false;
+    bool hung_up = false;  ///< the other side has gone, or of a process: it has ended and was waited for
+    bool failed = false;   ///< an error is pending
+};
+
 enum class allocation : std::uint8_t {
     extend,      ///< space for all of the range; the file grows if it was shorter
     keep_size,   ///< the same, but the size stays

@@ -156,6 +156,10 @@ void fill(::io_uring_sqe& sqe, const link_op& op, ::msghdr&) noexcept {
     ::io_uring_prep_linkat(&sqe, beside(op.directory), op.path, beside(op.new_directory), op.new_path, 0);
 }
 
+void fill(::io_uring_sqe& sqe, const poll_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_poll_add(&sqe, op.target.id, static_cast<unsigned>(op.for_writing ? POLLOUT : POLLIN));
+}
+
 void fill(::io_uring_sqe& sqe, const close_op& op, ::msghdr&) noexcept { ::io_uring_prep_close(&sqe, op.target.id); }
 
 // In chains only, as a plain call cannot block.
@@ -272,6 +276,7 @@ constexpr kind_plan plan_of(op_kind kind) noexcept {
         case op_kind::link:
             return checking_credentials(by_ring<link_op>(IORING_OP_LINKAT, [] { return link_op({}, "", {}, ""); }));
         case op_kind::close: return by_ring<close_op>(IORING_OP_CLOSE, [] { return close_op(nothing); });
+        case op_kind::poll: return by_ring<poll_op>(IORING_OP_POLL_ADD, [] { return poll_op(nothing, false); });
         case op_kind::splice:
             return {.best = route::poll, .why = "splice(2) when polled ready; the opcode would use a kernel thread"};
         case op_kind::socket:

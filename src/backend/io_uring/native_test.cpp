@@ -5,6 +5,7 @@
 #include <penstock/penstock.hpp>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -65,6 +66,16 @@ task<result<void>> status_of(fs::directory& in) {
     co_return result<void>{};
 }
 
+task<result<void>> poll_a_pipe() {
+    int ends[2];
+    if (::pipe(ends) != 0) throw std::runtime_error("pipe");
+    const auto found = co_await wait_writable(ends[1]);
+    ::close(ends[0]);
+    ::close(ends[1]);
+    if (!found) co_return std::unexpected(found.error());
+    co_return result<void>{};
+}
+
 std::vector<native_operation> native_operations() {
     using d = fs::directory;
     using f = fs::file;
@@ -81,6 +92,7 @@ std::vector<native_operation> native_operations() {
         {op_kind::make_directory, [](d& in, f&) { return make_again(in); }},
         {op_kind::symlink, [](d& in, f&) { return symlink_again(in); }},
         {op_kind::link, [](d& in, f&) { return link_again(in); }},
+        {op_kind::poll, [](d&, f&) { return poll_a_pipe(); }},
     };
 }
 

@@ -62,6 +62,8 @@ int attempt(ring& r, operation& op) noexcept {
 std::vector<std::uint8_t> forbidden_opcodes(const backend_options& options) {
     std::vector<std::uint8_t> forbidden;
     for (const op_kind kind : options.denied) {
+        // Without polls there is no ring, whatever is denied to a program.
+        if (plan(kind).opcode == IORING_OP_POLL_ADD) continue;
         if (plan(kind).opcode != IORING_OP_LAST) forbidden.push_back(plan(kind).opcode);
     }
     return forbidden;

@@ -13,7 +13,9 @@ bool joins_batch(op_kind kind) noexcept {
         // Native AIO has no command for these; they wait for readiness.
         case op_kind::accept:
         case op_kind::connect:
-        case op_kind::splice: return false;
+        case op_kind::splice:
+        case op_kind::poll:
+            return false;  // there is IOCB_CMD_POLL, which all of them wait by
         // Some of these are commands, too, but not of this path (native_aio/file_blocks.cpp).
         case op_kind::open:
         case op_kind::read_at:

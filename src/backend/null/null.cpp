@@ -57,7 +57,8 @@ class null_backend final : public backend {
             case op_kind::unlink:
             case op_kind::make_directory:
             case op_kind::symlink:
-            case op_kind::link: break;
+            case op_kind::link:
+            case op_kind::poll: break;
         }
         op.result = -EOPNOTSUPP;
         return submitted::completed;

@@ -99,7 +99,8 @@ std::int32_t readiness_backend::make_immediate(operation& op) noexcept {
 submitted readiness_backend::submit_waiting(operation& op) noexcept {
     descriptor_state& state = descriptors_[wait_handle(op).id];
     const direction side = side_of(op);
-    if (side == direction::read ? state.no_reads : state.no_writes) {
+    // A poll may be for the end of the other side only.
+    if (op.kind != op_kind::poll && (side == direction::read ? state.no_reads : state.no_writes)) {
         op.result = -EBADF;
         return submitted::completed;
     }
@@ -131,7 +132,8 @@ submitted readiness_backend::submit_file(operation& op) noexcept { return offloa
 bool readiness_backend::worth_trying(const operation& op, const descriptor_state& state) const noexcept {
     switch (op.kind) {
         case op_kind::connect:
-        case op_kind::send: return true;
+        case op_kind::send:
+        case op_kind::poll: return true;  // of a poll nothing is known from the last one, which took nothing
         case op_kind::splice: return side_of(op) == direction::write || state.may_read;
         case op_kind::accept:
         case op_kind::receive:

@@ -78,7 +78,8 @@ std::int32_t simulated_backend::carry_out(operation& op) noexcept {
         case op_kind::symlink: return change_name(op);
         case op_kind::splice: return splice(as<splice_op>(op));
         case op_kind::close: return close(as<close_op>(op));
-        case op_kind::adopt: return -EOPNOTSUPP;
+        case op_kind::adopt:
+        case op_kind::poll: return -EOPNOTSUPP;
         case op_kind::pipe: return pipe(as<pipe_op>(op));
         case op_kind::signals: return signals(as<signals_op>(op));
     }

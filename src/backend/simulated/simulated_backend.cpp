@@ -14,8 +14,10 @@ namespace {
 capability_table simulated_capabilities(const backend_options& options) {
     capability_table table;
     table.of.fill({support::native, cancellation::prompt, ""});
-    table[op_kind::adopt] = {support::unsupported, cancellation::prompt,
-                             "descriptors of the program do not exist in the simulation"};
+    for (const op_kind kind : {op_kind::adopt, op_kind::poll}) {
+        table[kind] = {support::unsupported, cancellation::prompt,
+                       "descriptors of the program do not exist in the simulation"};
+    }
     table.own_world = true;
     apply_denied(table, options);
     return table;

@@ -51,7 +51,8 @@ std::int32_t plainly(blocked_call& work) noexcept { return call(*work.op, call_m
 thread_way way_of(op_kind kind) noexcept {
     switch (kind) {
         case op_kind::accept: return {share::wait, accept_one};
-        case op_kind::connect: return {share::wait, plainly};
+        case op_kind::connect:
+        case op_kind::poll: return {share::wait, plainly};
         case op_kind::receive: return {share::wait, peek, true};
         case op_kind::read: return {share::wait, read_into_memory};
         case op_kind::splice: return {share::wait, splice_when_ready, true};
