@@ -19,10 +19,12 @@ enum class route : std::uint8_t {
     pool,  ///< a blocking call on the worker pool
 };
 
+inline constexpr std::uint8_t no_opcode = 255;  // liburing's IORING_OP_LAST is an opcode to a later kernel
+
 /// What is known of a kind before anything is tried.
 struct kind_plan {
-    route best = route::call;              ///< where every opcode works
-    std::uint8_t opcode = IORING_OP_LAST;  ///< behind `route::ring`
+    route best = route::call;         ///< where every opcode works
+    std::uint8_t opcode = no_opcode;  ///< behind `route::ring`
     /// Fills in `sqe`, but for user_data. `header` is memory for a message that stays until the entry is submitted.
     void (*prepare)(::io_uring_sqe& sqe, operation& op, ::msghdr& header) noexcept = nullptr;
     /// Tries the entry with what cannot succeed. \return what the kernel says.

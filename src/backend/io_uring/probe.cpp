@@ -64,7 +64,7 @@ std::vector<std::uint8_t> forbidden_opcodes(const backend_options& options) {
     for (const op_kind kind : options.denied) {
         // Without polls there is no ring, whatever is denied to a program.
         if (plan(kind).opcode == IORING_OP_POLL_ADD) continue;
-        if (plan(kind).opcode != IORING_OP_LAST) forbidden.push_back(plan(kind).opcode);
+        if (plan(kind).opcode != no_opcode) forbidden.push_back(plan(kind).opcode);
     }
     return forbidden;
 }
@@ -90,7 +90,7 @@ std::vector<std::uint8_t> opcodes_in_use() {
     };
     for (std::size_t i = 0; i < op_kind_count; ++i) {
         const std::uint8_t opcode = plan(static_cast<op_kind>(i)).opcode;
-        if (opcode != IORING_OP_LAST) used.push_back(opcode);
+        if (opcode != no_opcode) used.push_back(opcode);
     }
     return used;
 }

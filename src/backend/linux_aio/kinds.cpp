@@ -10,12 +10,11 @@ bool joins_batch(op_kind kind) noexcept {
         case op_kind::send:
         case op_kind::read:
         case op_kind::write: return true;
-        // Native AIO has no command for these; they wait for readiness.
+        // Native AIO has no command for these but IOCB_CMD_POLL, by which they wait.
         case op_kind::accept:
         case op_kind::connect:
         case op_kind::splice:
         case op_kind::poll:
-            return false;  // there is IOCB_CMD_POLL, which all of them wait by
         // Some of these are commands, too, but not of this path (native_aio/file_blocks.cpp).
         case op_kind::open:
         case op_kind::read_at:
@@ -31,7 +30,7 @@ bool joins_batch(op_kind kind) noexcept {
         case op_kind::unlink:
         case op_kind::make_directory:
         case op_kind::symlink:
-        case op_kind::link: return false;
+        case op_kind::link:
         // These wait for nothing.
         case op_kind::nop:
         case op_kind::socket:
