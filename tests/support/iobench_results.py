@@ -34,7 +34,7 @@ def sample(source, name, cost, x, load):
     cpu = 4.2 * cost * growth * (1.5 / (x + 1) ** 0.5 + 1 if batches else 0.75 / (x + 1) ** 0.5 + 1.06)
     cpu *= source.lognormvariate(0, 0.012)
     wait = 1 / max(0.03, 1 - load * cost * growth / 1.35)
-    return {
+    made = {
         "cpu_us": cpu,
         "calls": (0.02 + 2 / (x + 1) if batches else 2 + 1 / (x + 1)) * source.lognormvariate(0, 0.002),
         "rate": 4e5 / cpu * source.lognormvariate(0, 0.02),
@@ -42,6 +42,7 @@ def sample(source, name, cost, x, load):
         "p99_us": (20 * cpu + 3 * x) * wait ** 1.6 * source.lognormvariate(0, 0.08),
         "resident": (4e6 if "/" in name else 9e6) + 900 * x,
     }
+    return {key: float(f"{value:.6g}") for key, value in made.items()}  # as many digits as iobench keeps
 
 
 def series(source, workload, points, rounds, load_of=lambda x: 0.2):
