@@ -41,7 +41,8 @@ TEST(fio, blocking_calls_are_made_by_several_each_in_its_part) {
 constexpr const char* report = R"(note: something said before
 { "jobs" : [ { "error" : 0, "usr_cpu" : 10.0, "sys_cpu" : 30.0, "ctx" : 77, "job_runtime" : 1000,
   "read" : { "total_ios" : 5000, "runtime" : 500,
-             "lat_ns" : { "percentile" : { "50.000000" : 1000, "99.000000" : 2000, "99.900000" : 3000 } } } } ] })";
+             "lat_ns" : { "percentile" : { "50.000000" : 1000, "99.000000" : 2000, "99.900000" : 3000,
+                                           "99.990000" : 4000 } } } } ] })";
 
 TEST(fio, report_is_read) {
     const auto taken = read_fio_report(report, false);
@@ -51,6 +52,7 @@ TEST(fio, report_is_read) {
     EXPECT_DOUBLE_EQ(taken->cpu_seconds, 0.4);
     EXPECT_EQ(taken->switches, 77);
     EXPECT_EQ(taken->p99_us, 2);
+    EXPECT_EQ(taken->p9999_us, 4);
 }
 
 TEST(fio, report_of_a_failure_is_one) {
