@@ -141,10 +141,11 @@ disk::path_or_error disk::resolve(const relative_path& where, bool follow_last, 
         if (const std::int32_t r = refusal_to_hold(place); r < 0) return std::unexpected(r);
         if (part == ".") continue;
         if (part == "..") {
-            if (place != root)
+            if (place != root) {
                 place = parent_of(place);
-            else if (within.beneath)
+            } else if (within.beneath) {
                 return std::unexpected(-EXDEV);
+            }
             continue;
         }
         place.append("/").append(part);
@@ -152,10 +153,11 @@ disk::path_or_error disk::resolve(const relative_path& where, bool follow_last, 
         if (there == nullptr || there->what != inode::sort::symlink) continue;
         if (last && !follow_last && !must_be_directory) break;
         if (within.no_symlinks || ++links > most_links) return std::unexpected(-ELOOP);
-        const std::string text(text_of(*there));
-        rest = rest.empty() && !must_be_directory ? text : text + "/" + rest;
+        std::string text(text_of(*there));
+        if (must_be_directory) text.append("/").append(rest);
+        rest = std::move(text);
         place = parent_of(place);
-        if (text.starts_with('/') && !from_root()) return std::unexpected(-EXDEV);
+        if (rest.starts_with('/') && !from_root()) return std::unexpected(-EXDEV);
     }
     return place;
 }
@@ -173,7 +175,7 @@ std::expected<std::shared_ptr<inode>, std::int32_t> disk::find(const relative_pa
     const auto path = resolve(where, !how.no_follow && !must_be_new, how.within);
     if (!path) return std::unexpected(path.error());
     const bool wants_directory = how.directory || names_a_directory(where.path);
-    const auto there = at(*path);
+    auto there = at(*path);
     if (there == nullptr && (is_directory(*path) || names_a_directory(where.path))) {
         if (must_be_new) return std::unexpected(-EEXIST);
         if (how.write || how.create) return std::unexpected(-EISDIR);
