@@ -61,9 +61,10 @@ def main() -> int:
                 built.append(preset)
 
     if "unit" in labels:
-        with_unit = [preset for preset in built if not spared or preset != "tsan"]
-        stages.ctest(console, tally, "unit", with_unit)
+        stages.ctest(console, tally, "unit", [preset for preset in built if not spared or preset == "release"])
         if spared:
+            if "asan" in built:
+                stages.unit_in_shards(console, tally, "asan")
             tally.leave_out("unit tests but with asan (of iobench: release); ./test --only unit has them")
     if "conformance" in labels:
         stages.conformance(console, tally, built, options.full)

@@ -5,6 +5,7 @@ import re
 import shutil
 import sys
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -93,19 +94,34 @@ def conformance_row(console: Console, tally: Tally, row: matrix.Row, limit: floa
     backend, preset, fault = row
     where = "conformance-" + "-".join(row)
     console.say(f"conformance {backend} {preset} {fault}")
+    environment = {"PENSTOCK_TEST_BACKENDS": backend, "PENSTOCK_TEST_FAULT": fault}
     program = ROOT / "build" / preset / "bin" / "conformance_tests"
+    outputs = gtest(console, tally, where, program, lambda seen: matrix.filter_of(row, full, seen), limit, environment)
+    return sum(map(read_faults, outputs), Counter())
+
+
+def gtest(
+    console: Console,
+    tally: Tally,
+    where: str,
+    program: Path,
+    filter_without: Callable[[list[str]], str],
+    limit: float,
+    environment: dict,
+) -> list[str]:
+    """Counts the cases of a GoogleTest program, which goes on behind a crash with a filter that leaves out what it has
+    seen. Returns what it printed each time."""
     if not program.exists():
         tally.leave_out(f"{where}: there is no such test program in this tree")
-        return Counter()
-    environment = {"PENSTOCK_TEST_BACKENDS": backend, "PENSTOCK_TEST_FAULT": fault}
+        return []
     seen: list[str] = []
-    struck: Counter = Counter()
+    outputs: list[str] = []
     for attempt in range(1 + CRASHES_TO_SURVIVE):
         name = where + (f"-{attempt}" if attempt else "")
-        command = [program, f"--gtest_filter={matrix.filter_of(row, full, seen)}"]
+        command = [program, f"--gtest_filter={filter_without(seen)}"]
         finished = console.run(name, command, limit, progress=r"^\[ RUN +\] \S+", env=environment)
         ended, running = read_gtest(finished.output)
-        struck += read_faults(finished.output)
+        outputs.append(finished.output)
         if running:
             ended[running] = "FAILED"
         if not add(tally, where, ended) and finished.code != 0:
@@ -119,7 +135,25 @@ def conformance_row(console: Console, tally: Tally, row: matrix.Row, limit: floa
         if not running or finished.expired:
             break
         seen += ended
-    return struck
+    return outputs
+
+
+def unit_in_shards(console: Console, tally: Tally, preset: str) -> None:
+    """As many processes as processors share the cases. One for each case, which ctest starts, takes longer to begin
+    with a sanitizer than most cases take."""
+    console.say(f"unit {preset}")
+    program = ROOT / "build" / preset / "bin" / "unit_tests"
+    shards = os.cpu_count() or 1
+
+    def all_but(seen: list[str]) -> str:
+        return "*" + ("-" + ":".join(seen) if seen else "")
+
+    def shard(number: int) -> None:
+        environment = {"GTEST_TOTAL_SHARDS": str(shards), "GTEST_SHARD_INDEX": str(number)}
+        gtest(console, tally, f"unit-{preset}-{number + 1}", program, all_but, 10 * MINUTE, environment)
+
+    with ThreadPoolExecutor(shards) as pool:
+        list(pool.map(shard, range(shards)))
 
 
 def left_out(console: Console, tally: Tally, label: str, why: str) -> None:
