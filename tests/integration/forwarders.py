@@ -148,6 +148,10 @@ def reset(form, backend):
                 leaving, staying = reversed(ends) if flip else ends
                 leaving.sendall(b"a")
                 check_equal(staying.recv(1), b"a", "what came before")
+                # The other way, too: a direction that begins late would write to who has left, and take the error away
+                # from the one that reads there.
+                staying.sendall(b"b")
+                check_equal(leaving.recv(1), b"b", "what came before, the other way")
                 leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 leaving.close()
                 try:
