@@ -4,8 +4,6 @@
 
 #include <sys/mman.h>
 
-#include <source_location>
-
 namespace penstock::testing {
 namespace {
 
@@ -33,12 +31,6 @@ task<std::string> content(fs::file& from, std::size_t most = 20'000) {
 }
 
 task<std::uint64_t> size_of(fs::file& f) { co_return must(co_await f.status()).size; }
-
-template <class T>
-task<> fails(task<result<T>> what, errc expected, std::source_location where = std::source_location::current()) {
-    const auto r = co_await std::move(what);
-    EXPECT_TRUE(is_error(r, expected)) << where.file_name() << ":" << where.line();
-}
 
 TEST_P(extents, a_file_gets_the_length_that_it_is_given) {
     const temporary_directory at;

@@ -2,8 +2,6 @@
 #include "support/on_backend.hpp"
 #include "support/temporary_directory.hpp"
 
-#include <source_location>
-
 namespace penstock::testing {
 namespace {
 
@@ -31,12 +29,6 @@ task<std::string> content(fs::place where) {
     std::string text(100, '\0');
     text.resize(must(co_await file.read_at(std::as_writable_bytes(std::span(text)), 0)));
     co_return text;
-}
-
-template <class T>
-task<> fails(task<result<T>> what, errc expected, std::source_location where = std::source_location::current()) {
-    const auto r = co_await std::move(what);
-    EXPECT_TRUE(is_error(r, expected)) << where.file_name() << ":" << where.line();
 }
 
 task<bool> exists(fs::place where) {

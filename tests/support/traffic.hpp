@@ -40,6 +40,12 @@ template <class T>
 ::testing::AssertionResult is_cancelled(const result<T>& r) {
     return is_error(r, std::errc::operation_canceled);
 }
+/// Awaits what is to end with this very error.
+template <class T>
+task<> fails(task<result<T>> what, std::errc expected, std::source_location where = std::source_location::current()) {
+    const auto r = co_await std::move(what);
+    EXPECT_TRUE(is_error(r, expected)) << where.file_name() << ":" << where.line();
+}
 template <class T>
 ::testing::AssertionResult succeeds(const result<T>& r) {
     if (r.has_value()) return ::testing::AssertionSuccess();
