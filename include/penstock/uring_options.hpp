@@ -27,7 +27,7 @@ struct uring_options {
 
     /// IORING_SETUP_SQPOLL. Needs a core to spare: the thread spins on it while there is traffic, and for
     /// submission_thread_idle after it. Pays only where the loop's own core is the bottleneck and saving the system
-    /// call (some 0.3 us) is worth another core. Never on by default, also because the thread keeps the credentials
+    /// call is worth another core. Never on by default, also because the thread keeps the credentials
     /// that the process had when the loop was made: so what is checked against credentials (opening files) is not left
     /// to it, but to the worker pool.
     bool submission_thread = false;
@@ -49,10 +49,12 @@ struct uring_options {
     /// At most that long (microseconds are what the kernel counts in); 0 turns batch_completions off.
     duration batch_time{0};
     /// The arguments of a wait lie in memory that the kernel has mapped (IORING_ENTER_EXT_ARG_REG, Linux 6.13), so that
-    /// it does not copy them each time. Needs one page. Pays where each wait has a deadline; some 10 ns.
+    /// it does not copy them each time. Needs one page. For loops whose waits have a deadline; nobody has measured a
+    /// gain.
     bool registered_wait = false;
     /// Busy polling of the network card's queue while waiting (IORING_REGISTER_NAPI, Linux 6.9), at most so long. Needs
-    /// a card with NAPI: not loopback. Costs the loop's core while it waits; pays in latency of some 10 us. 0: off.
+    /// a card with NAPI: not loopback. Costs the loop's core while it waits; pays in latency, by what an interrupt and
+    /// a wake-up take. 0: off.
     duration napi_busy_poll{0};
     /// Keeps the card's interrupts off while there is busy polling (SO_PREFER_BUSY_POLL).
     bool napi_prefer_busy_poll = false;
@@ -63,7 +65,7 @@ struct uring_options {
     /// IORING_SETUP_IOPOLL: the device is asked whether it is done, instead of interrupting. Needs a driver with poll
     /// queues (nvme.poll_queues=1); a file on another device goes back to the first ring when the kernel says so. Costs
     /// the loop's core while such an operation is under way, as the loop does not sleep then; pays with devices that
-    /// answer in less than some 20 us. A cancel of such an operation takes effect at its completion.
+    /// answer sooner than a sleep and a wake-up take. A cancel of such an operation takes effect at its completion.
     bool poll_disks = false;
     /// How many descriptors the kernel's table of registered files has room for: those below that number can be in it
     /// (open_options::registered). It is made when the first such file is opened. 0: none.
@@ -83,8 +85,8 @@ struct uring_options {
     /// caller's memory, and the send ends when it has. Needs a card that can; over loopback the kernel copies all the
     /// same, and when that is what it reports of most of them, the loop goes back to plain sends for a while. Costs a
     /// second completion for each send, and latency: the memory is free only when the peer has acknowledged. To
-    /// cancel such a send resets the connection, since nothing else gives the memory back. Pays from some 16 KiB on, by
-    /// measurement on the card in question. 0: never.
+    /// cancel such a send resets the connection, since nothing else gives the memory back. From which size on it pays
+    /// is to be measured on the card in question. 0: never.
     std::size_t zero_copy_from = 0;
 
     // --- Bounds and safety ---------------------------------------------------------------------------------
