@@ -36,6 +36,9 @@ struct backend_options {
     std::uint32_t completion_entries = 4096;
     /// `threads`: at most this many operations blocked at once.
     std::uint32_t max_threads = 512;
+    /// Where the mechanism can't wait for a word of memory: at most this many futex_wait() at once, each on a thread
+    /// that does nothing else; more are answered errc::too_many_blocked_operations.
+    std::uint32_t most_sleeping = 64;
     /// `linux_aio`: slots asked of the kernel (out of the system-wide fs.aio-max-nr). One is held by each waiting
     /// socket; sockets beyond them are watched through one epoll descriptor.
     std::uint32_t aio_slots = 16384;

@@ -37,6 +37,8 @@ struct loop_options {
     std::size_t worker_queue = 1024;
     /// Functions that other threads may have posted and that were not run yet.
     std::size_t post_capacity = 1024;
+    /// Messages of other loops that may wait (see send_to_loop()).
+    std::size_t message_capacity = 1024;
     /// Pipes that transfer() may have open at once (two descriptors each); beyond them it copies. 0: always.
     std::size_t transfer_pipes = 128;
     /// How long the end of the loop waits for operations and blocking jobs that do not end.
@@ -53,6 +55,19 @@ struct record : list_hook {
 
 /// A timer that fires when a descriptor was freed, or after 100 ms since others may free some too.
 struct descriptor_waiter : timer_node, list_hook {};
+
+/// Who waits for a message of another loop.
+struct loop_message_waiter : ready_item {
+    loop_message what;
+};
+
+/// What there is for one who would wait for a message.
+enum class message_wait : std::uint8_t {
+    begun,     ///< none yet: it is in the ready queue when one comes
+    there,     ///< one, at once
+    deferred,  ///< one, but it is others' turn: it is in the ready queue
+    busy,      ///< somebody else waits already
+};
 
 struct loop_core;
 extern thread_local constinit loop* current_loop;  ///< set while the loop runs on this thread
@@ -107,6 +122,9 @@ class loop {
     /// it in post() and enqueue_remote()): its end waits for it.
     void request_stop() noexcept;
 
+    /// Where other loops send messages to this one; send_to_loop(). Any thread.
+    loop_address address();
+
     const explanation& explain() const noexcept;
     loop_statistics statistics() const;
     buffer_pool& buffers() noexcept;
@@ -137,6 +155,10 @@ class loop {
     void note_descriptor_freed() noexcept;
     void await_descriptor(detail::descriptor_waiter& waiter) noexcept;
     void cancel_timer(detail::descriptor_waiter& waiter) noexcept;
+    /// See receive_from_loops().
+    detail::message_wait await_message(detail::loop_message_waiter& waiter);
+    /// \return whether it has waited, and has no message.
+    bool abandon_message(detail::loop_message_waiter& waiter) noexcept;
     /// See fs::buffer_arena. \return its number, or -errno if the mechanism has no use for it.
     int register_memory(std::span<std::byte> memory) noexcept;
     void unregister_memory(int region) noexcept;

@@ -10,10 +10,13 @@
 #include <penstock/detail/requests.hpp>
 #include <penstock/endpoint.hpp>
 #include <penstock/handle.hpp>
+#include <penstock/loop_message.hpp>
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -57,13 +60,19 @@ enum class op_kind : std::uint8_t {
     symlink,         ///< symlinkat(2)
     link,            ///< linkat(2)
     poll,            ///< poll(2) of one descriptor
+    tee,             ///< tee(2), one step
+    futex_wait,      ///< futex(2), FUTEX_WAIT
+    futex_wake,      ///< futex(2), FUTEX_WAKE
+    loop_message,    ///< a message for another loop
 };
-inline constexpr std::size_t op_kind_count = static_cast<std::size_t>(op_kind::poll) + 1;  ///< poll: the last
+inline constexpr std::size_t op_kind_count = static_cast<std::size_t>(op_kind::loop_message) + 1;  ///< the last
 
 /// The kind's name, as in the enumeration.
 std::string_view to_string(op_kind kind) noexcept;
 
 namespace detail {
+
+class unique_fd;
 
 struct nop_op : operation {
     static constexpr kind_facts about{op_kind::nop, "nop"};
@@ -392,6 +401,18 @@ struct splice_op : operation {
     }
 };
 
+/// Copies up to `length` bytes from one pipe into another, where they also stay. Never waits: -EAGAIN if there is
+/// nothing or no room. Result: bytes, 0 at the end.
+struct tee_op : operation {
+    static constexpr kind_facts about{op_kind::tee, "tee"};
+    tee_op(handle from, handle to, std::uint32_t n) noexcept
+        : operation(about.kind), source(from), target(to), length(n) {}
+    handle source;
+    handle target;
+    std::uint32_t length;
+    std::int32_t call(call_mode mode) noexcept;
+};
+
 /// Closes the handle, or with `forget_only` just ends the backend's interest in a descriptor that somebody else owns.
 /// No operation on the handle may be under way.
 struct close_op : operation {
@@ -451,6 +472,42 @@ struct poll_op : operation {
     wait_side waits_now() const noexcept { return for_writing ? wait_side::write : wait_side::read; }
 };
 
+/// Waits while `word` is `expected`, until it is woken. Result: 0 either way; a wake-up may be for nothing. The call
+/// that sleeps also ends with interrupt(), so that a thread which makes it is not lost.
+struct futex_wait_op : operation {
+    static constexpr kind_facts about{op_kind::futex_wait, "futex_wait", wait_side::wake_up};
+    futex_wait_op(const std::atomic<std::uint32_t>& w, std::uint32_t v, futex_reach r) noexcept
+        : operation(about.kind), word(&w), expected(v), reach(r) {}
+    const std::atomic<std::uint32_t>* word;
+    std::uint32_t expected;
+    futex_reach reach;
+    std::atomic<std::uint32_t> interrupted{0};  ///< a futex itself
+    std::int32_t call(call_mode mode) noexcept;
+    void interrupt() noexcept;
+};
+
+/// Result: how many were woken.
+struct futex_wake_op : operation {
+    static constexpr kind_facts about{op_kind::futex_wake, "futex_wake"};
+    futex_wake_op(const std::atomic<std::uint32_t>& w, std::uint32_t n, futex_reach r) noexcept
+        : operation(about.kind), word(&w), most(n), reach(r) {}
+    const std::atomic<std::uint32_t>* word;
+    std::uint32_t most;
+    futex_reach reach;
+    std::int32_t call(call_mode mode) noexcept;
+};
+
+/// Result: 0 once it is in the other loop's queue, and that is being woken.
+struct loop_message_op : operation {
+    static constexpr kind_facts about{op_kind::loop_message, "loop_message"};
+    loop_message_op(std::shared_ptr<message_box> b, loop_message m) noexcept
+        : operation(about.kind), box(std::move(b)), what(m) {}
+    std::shared_ptr<message_box> box;
+    loop_message what;
+    std::shared_ptr<const unique_fd> door;  ///< of the backend, while it is under way
+    std::int32_t call(call_mode mode) noexcept;
+};
+
 /// `f.operator()<Op>()` for the type of a kind's operations: the one place that knows all of them.
 template <class F>
 constexpr decltype(auto) with_type_of(op_kind kind, F&& f) {
@@ -489,6 +546,10 @@ constexpr decltype(auto) with_type_of(op_kind kind, F&& f) {
         case op_kind::symlink: return f.template operator()<symlink_op>();
         case op_kind::link: return f.template operator()<link_op>();
         case op_kind::poll: return f.template operator()<poll_op>();
+        case op_kind::tee: return f.template operator()<tee_op>();
+        case op_kind::futex_wait: return f.template operator()<futex_wait_op>();
+        case op_kind::futex_wake: return f.template operator()<futex_wake_op>();
+        case op_kind::loop_message: return f.template operator()<loop_message_op>();
     }
     std::unreachable();
 }

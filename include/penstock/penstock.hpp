@@ -9,8 +9,10 @@
 #include <penstock/endpoint.hpp>
 #include <penstock/explain.hpp>
 #include <penstock/file.hpp>
+#include <penstock/futex.hpp>
 #include <penstock/listener.hpp>
 #include <penstock/loop.hpp>
+#include <penstock/loop_messages.hpp>
 #include <penstock/result.hpp>
 #include <penstock/run_blocking.hpp>
 #include <penstock/runtime.hpp>

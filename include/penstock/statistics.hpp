@@ -26,6 +26,8 @@ struct loop_statistics {
     std::uint64_t posted = 0;             ///< functions posted from elsewhere
     std::uint64_t post_refused = 0;       ///< posts refused because the queue was full (loop_options::post_capacity)
     std::uint64_t wakes = 0;              ///< wake-ups asked of the backend
+    std::uint64_t messages = 0;           ///< received from loops
+    std::uint64_t messages_refused = 0;   ///< those for which the queue was full (loop_options::message_capacity)
     std::size_t transfer_pipes = 0;       ///< open now, idle ones included (loop_options::transfer_pipes)
     std::uint64_t transfer_pipes_refused = 0;  ///< transfers that had to copy because all were in use
     std::size_t records = 0;                   ///< streams, listeners and other records alive
@@ -54,6 +56,7 @@ struct loop_statistics {
     std::uint64_t polled_on_disk = 0;    ///< reads and writes whose device was polled (uring_options::poll_disks)
     std::uint64_t zero_copy_sends = 0;   ///< sends without copying that have ended (uring_options::zero_copy_from)
     std::uint64_t zero_copy_copied = 0;  ///< those of them that the kernel copied all the same
+    std::uint64_t loops_rung = 0;        ///< other loops woken by an entry of this one's ring
     unsigned worker_threads = 0;         ///< threads of the worker pool now (loop_options::worker_threads)
     std::size_t worker_queue = 0;        ///< jobs waiting for one (loop_options::worker_queue)
     std::size_t worker_queue_most = 0;   ///< the most that ever waited

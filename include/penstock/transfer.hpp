@@ -1,6 +1,7 @@
 // transfer: bytes from one stream to another, by splice(2) where that pays.
 #pragma once
 
+#include <penstock/adopt.hpp>
 #include <penstock/byte_stream.hpp>
 #include <penstock/detail/stream_record.hpp>
 #include <penstock/task.hpp>
@@ -121,5 +122,14 @@ template <byte_stream From, byte_stream To>
 task<result<std::uint64_t>> transfer(From& from, To& to, transfer_progress* progress = nullptr) {
     return detail::transfer_by_copying(from, to, transfer_everything, progress);
 }
+
+/// Copies what is in the pipe `from` into the pipe `to`, where it also stays to be received or transferred: tee(2),
+/// which copies no bytes but names the same pages twice. Waits until there is something and room for it. While it
+/// waits, both are in use as by transfer(); a close of either ends it with operation_canceled. Cancelled, it has copied
+/// nothing.
+/// \return how many bytes, at most `most`; 0 at the end of `from`. A next call begins with the same bytes again.
+/// Errors: invalid_argument if they are not two different pipes, broken_pipe, bad_file_descriptor, operation_canceled;
+/// device_or_resource_busy, also when `from` has bytes that a lease was put back of, which come before the pipe's.
+task<result<std::size_t>> tee(adopted& from, adopted& to, std::size_t most);
 
 }  // namespace penstock

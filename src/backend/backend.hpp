@@ -79,6 +79,7 @@ struct backend_statistics {
     std::uint64_t polled_on_disk = 0;        ///< reads and writes that were not told by an interrupt but asked for
     std::uint64_t zero_copy_sends = 0;       ///< sends whose memory the kernel has used and let go of
     std::uint64_t zero_copy_copied = 0;      ///< those of them that it copied all the same
+    std::uint64_t loops_rung = 0;            ///< other loops that were woken by an entry and not by wake()
 };
 
 /// What a loop asks of its machine besides I/O, from a backend that has a machine of its own. Loop's thread.
@@ -146,6 +147,9 @@ class backend {
     virtual int register_memory(std::span<std::byte> /*memory*/) noexcept { return -EOPNOTSUPP; }
     /// No operation that uses it may be under way.
     virtual void unregister_memory(int /*region*/) noexcept {}
+    /// A descriptor by which another loop's backend of this mechanism can wake this one; -1: only wake() does. Any
+    /// thread.
+    virtual int door() const noexcept { return -1; }
     /// Its own machine, or null: the one that the program runs on.
     virtual machine* own_machine() noexcept { return nullptr; }
 };

@@ -12,6 +12,7 @@ capability readiness_capability(op_kind kind) noexcept {
         case wait_side::file:
             return {support::offloaded, cancellation::at_completion,
                     "files are always \"ready\"; a pool waits for them"};
+        case wait_side::wake_up: return {support::offloaded, cancellation::prompt, "each waits on a thread of its own"};
         case wait_side::none: return {support::native, cancellation::prompt, ""};
     }
     return {};

@@ -18,7 +18,7 @@ class category final : public std::error_category {
             case errc::too_many_blocked_operations:
                 return "too many blocked operations (limit " +
                        std::to_string(blocked_operations_limit.load(std::memory_order_relaxed)) +
-                       "); raise backend_options::max_threads or use another backend";
+                       "); raise backend_options::max_threads (of futex_wait(): most_sleeping) or use another backend";
             case errc::queue_full: return "queue full; retry later or raise its limit";
             case errc::loop_stopped: return "the loop is shutting down";
             case errc::unexpected_end: return "the peer closed before the message was complete";

@@ -18,6 +18,8 @@ namespace {
 
 using testing::nothing;
 
+const std::atomic<std::uint32_t> a_word{0};
+
 std::vector<std::shared_ptr<operation>> one_of_each_kind(handle h) {
     std::vector<std::shared_ptr<operation>> all;
     const auto add = [&all](auto op) { all.push_back(std::move(op)); };
@@ -55,6 +57,10 @@ std::vector<std::shared_ptr<operation>> one_of_each_kind(handle h) {
     add(std::make_shared<symlink_op>("", h, ""));
     add(std::make_shared<link_op>(h, "", h, ""));
     add(std::make_shared<poll_op>(h, true));
+    add(std::make_shared<tee_op>(h, h, 1));
+    add(std::make_shared<futex_wait_op>(a_word, 1, futex_reach::process));
+    add(std::make_shared<futex_wake_op>(a_word, 1, futex_reach::process));
+    add(std::make_shared<loop_message_op>(nullptr, loop_message{}));
     return all;
 }
 
@@ -104,6 +110,8 @@ TEST(call, a_handle_that_names_nothing_is_a_bad_descriptor_to_every_kind) {
         for (const auto& op : one_of_each_kind(nothing)) {
             switch (op->kind) {
                 case op_kind::nop:
+                case op_kind::futex_wait:
+                case op_kind::futex_wake:
                 case op_kind::advise_memory: EXPECT_EQ(call(*op, mode), 0); break;
                 case op_kind::rename:
                 case op_kind::unlink:
@@ -144,6 +152,8 @@ TEST(call, a_handle_that_names_nothing_is_a_bad_descriptor_to_every_kind) {
                 case op_kind::sync_range:
                 case op_kind::advise:
                 case op_kind::poll:
+                case op_kind::tee:
+                case op_kind::loop_message:
                 case op_kind::close:
                 case op_kind::adopt: EXPECT_EQ(call(*op, mode), -EBADF) << to_string(op->kind);
             }

@@ -1,4 +1,4 @@
-// Moving bytes: receive and read, send and write, splice.
+// Moving bytes: receive and read, send and write, splice, tee.
 #include "op/call.hpp"
 #include "op/outcome.hpp"
 
@@ -153,6 +153,10 @@ std::int32_t splice_op::call(call_mode mode) noexcept {
     // SPLICE_F_NONBLOCK is about the pipe; on a socket in blocking mode the call would sleep.
     if (only_pending && mode == call_mode::blocking && !is_ready(source.id, POLLIN)) return -EAGAIN;
     return outcome(::splice(source.id, nullptr, target.id, nullptr, length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
+}
+
+std::int32_t tee_op::call(call_mode) noexcept {
+    return outcome(::tee(source.id, target.id, length, SPLICE_F_NONBLOCK));
 }
 
 }  // namespace penstock::detail

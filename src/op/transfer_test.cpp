@@ -425,5 +425,18 @@ TEST(transfer_call, splice_needs_a_pipe) {
     EXPECT_EQ(call(op, call_mode::no_wait), -EINVAL);
 }
 
+TEST(transfer_call, tee_copies_from_pipe_to_pipe_and_never_waits) {
+    two_ends from = new_pipe();
+    const two_ends to = new_pipe();
+    tee_op op(from.source.name(), to.target.name(), 65536);
+    EXPECT_EQ(call(op, call_mode::blocking), -EAGAIN);
+    write_text(from.target.name(), "twice");
+    EXPECT_EQ(call(op, call_mode::blocking), 5);
+    EXPECT_EQ(read_available(to.source.name()), "twice");
+    EXPECT_EQ(read_available(from.source.name()), "twice");
+    from.target.reset();
+    EXPECT_EQ(call(op, call_mode::no_wait), 0) << "the end";
+}
+
 }  // namespace
 }  // namespace penstock::detail

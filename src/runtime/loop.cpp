@@ -5,6 +5,8 @@
 #include "base/sigpipe.hpp"
 #include "runtime/loop_core.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <bitset>
 #include <cerrno>
@@ -70,7 +72,8 @@ void loop_core::turn(loop& self) noexcept {
     deliver();
     if (!next_turn.empty()) done.ready().append(next_turn.take());
     if (notified.load(std::memory_order_acquire)) take_remote();
-    if (!no_space.empty()) retry_no_space();  // what was delivered may have made room
+    if (message_for != nullptr) give_message();  // after the flag was cleared: what comes from here on wakes
+    if (!no_space.empty()) retry_no_space();     // what was delivered may have made room
     if (own != nullptr) own->spend(figures.resumed - resumed_before);
     if (sampled) note_turn_time(self.read_clock() - began);
 
@@ -82,6 +85,23 @@ void loop_core::turn(loop& self) noexcept {
     const bool timed = !only_look && deadline != never;
     mechanism->wait(timed ? self.now() : time_point::min(), deadline, done);
     self.now_is_fresh_ = false;
+}
+
+/// The box, and by which descriptor others may wake the loop, take up room only in loops that are sent messages.
+const std::shared_ptr<message_box>& loop_core::open_box() {
+    std::call_once(box_opened, [this] {
+        const int door = mechanism->door();
+        unique_fd copy(door < 0 ? -1 : ::fcntl(door, F_DUPFD_CLOEXEC, 0));
+        box = std::make_shared<message_box>(options.message_capacity, *this, std::move(copy));
+        opened.store(box.get(), std::memory_order_release);
+    });
+    return box;
+}
+
+void loop_core::give_message() noexcept {
+    if (!box->take(message_for->what)) return;
+    ++figures.messages;
+    done.ready().push(*std::exchange(message_for, nullptr));
 }
 
 void loop_core::note_turn_time(duration worked) noexcept {
@@ -217,6 +237,7 @@ loop::~loop() {
         return;
     }
     core_->await_visitors();
+    if (detail::message_box* const box = core_->opened.load(std::memory_order_acquire)) box->close();
     core_->mechanism.reset();
     core_->workers.join(core_->options.shutdown_limit);
 }
@@ -304,6 +325,30 @@ void loop::request_stop() noexcept {
     core.notify();
 }
 
+loop_address loop::address() { return loop_address(core_->open_box()); }
+
+detail::message_wait loop::await_message(detail::loop_message_waiter& waiter) {
+    loop_core& core = *core_;
+    if (core.message_for != nullptr) return detail::message_wait::busy;
+    if (!core.open_box()->take(waiter.what)) {
+        core.message_for = &waiter;
+        return detail::message_wait::begun;
+    }
+    ++core.figures.messages;
+    if (core.immediate_left != 0) {
+        --core.immediate_left;
+        return detail::message_wait::there;
+    }
+    core.done.ready().push(waiter);
+    return detail::message_wait::deferred;
+}
+
+bool loop::abandon_message(detail::loop_message_waiter& waiter) noexcept {
+    if (core_->message_for != &waiter) return false;
+    core_->message_for = nullptr;
+    return true;
+}
+
 void loop::add_record(detail::record& r) noexcept {
     ++core_->figures.records;
     core_->records.push_back(r);
@@ -349,6 +394,8 @@ loop_statistics loop::statistics() const {
     for (auto* op = core_->no_space.front(); op != nullptr; op = core_->no_space.next(*op)) ++s.waiting_for_space;
     s.posted = core_->posted.load(std::memory_order_relaxed);
     s.post_refused = core_->post_refused.load(std::memory_order_relaxed);
+    const detail::message_box* const box = core_->opened.load(std::memory_order_acquire);
+    if (box != nullptr) s.messages_refused = box->refused();
     s.transfer_pipes = core_->pipes.open();
     s.transfer_pipes_refused = core_->pipes.refused();
     s.wakes = core_->wakes.load(std::memory_order_relaxed);
@@ -368,6 +415,7 @@ loop_statistics loop::statistics() const {
     s.zero_copy_sends = of_backend.zero_copy_sends;
     s.zero_copy_copied = of_backend.zero_copy_copied;
     s.offloaded = of_backend.offloaded;
+    s.loops_rung = of_backend.loops_rung;
     const detail::worker_statistics of_workers = core_->workers.statistics();
     s.worker_threads = of_workers.threads;
     s.worker_queue = of_workers.queued;

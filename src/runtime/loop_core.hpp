@@ -5,6 +5,7 @@
 #include "backend/registry.hpp"
 #include "base/bounded_queue.hpp"
 #include "base/mailbox.hpp"
+#include "base/message_box.hpp"
 #include "base/worker_pool.hpp"
 #include "runtime/pipe_pool.hpp"
 #include <penstock/loop.hpp>
@@ -13,6 +14,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 
 namespace penstock::detail {
 
@@ -48,16 +50,19 @@ inline loop_options at_least_one(loop_options given) noexcept {
     given.turn_budget = std::max(given.turn_budget, 1U);
     given.worker_queue = std::max<std::size_t>(given.worker_queue, 1);
     given.bounds.queue_entries = std::max(given.bounds.queue_entries, 1U);
+    given.bounds.most_sleeping = std::max(given.bounds.most_sleeping, 1U);
     return given;
 }
 
-struct loop_core {
+struct loop_core : box_owner {
     explicit loop_core(loop_options given)
         : options(at_least_one(std::move(given))),
           buffers(options.buffers),
           workers(options.worker_threads, options.worker_queue),
           pipes(options.transfer_pipes),
-          posts(options.post_capacity) {}
+          posts(options.post_capacity) {
+        wake = [](box_owner& self) noexcept { static_cast<loop_core&>(self).notify(); };
+    }
 
     /// From here on turns are for a task (or several) that `cancel` stops, until `task_ended` and leave().
     void begin(cancel_state& cancel, const bool& task_ended) noexcept;
@@ -72,6 +77,8 @@ struct loop_core {
     bool start_linked(linked_operation& first) noexcept;
     void deliver() noexcept;
     void take_remote() noexcept;
+    const std::shared_ptr<message_box>& open_box();
+    void give_message() noexcept;
     void note_turn_time(duration worked) noexcept;
     void retry_no_space() noexcept;
     bool must_not_wait() noexcept;
@@ -102,9 +109,14 @@ struct loop_core {
     const bool* ended = nullptr;  // of the task that run() is for
     bool shutting_down = false;
 
+    loop_message_waiter* message_for = nullptr;
+
     // What other threads touch.
     mailbox<ready_item> remote;
     bounded_queue<std::move_only_function<void()>> posts;
+    std::once_flag box_opened;
+    std::shared_ptr<message_box> box;
+    std::atomic<message_box*> opened{nullptr};  // the same; null until somebody asks for it
     std::atomic<bool> notified{false};
     std::atomic<bool> stop_asked{false};
     std::atomic<std::uint32_t> visitors{0};

@@ -19,8 +19,8 @@ class waits : public on_backend {
     void SetUp() override {
         on_backend::SetUp();
         if (IsSkipped()) return;
-        if (capabilities()[op_kind::poll].support == support::unsupported) {
-            GTEST_SKIP() << capabilities()[op_kind::poll].why;
+        if (capabilities()[op_kind::adopt].support == support::unsupported) {
+            GTEST_SKIP() << capabilities()[op_kind::adopt].why;
         }
     }
 };

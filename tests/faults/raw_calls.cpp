@@ -14,6 +14,7 @@ using namespace penstock::testing;
 namespace {
 
 constinit fault_point futex_interrupted("futex", fault::interrupted);
+constinit fault_point waitv_interrupted("futex_waitv", fault::interrupted);
 constinit fault_point getevents_interrupted("io_getevents", fault::interrupted);
 
 bool sleeps_on_futex(long operation) noexcept {
@@ -50,6 +51,9 @@ extern "C" long penstock_faults_syscall(long number, long a, long b, long c, lon
                                          static_cast<unsigned long>(f));
         case SYS_futex:
             if (sleeps_on_futex(b) && interrupted(futex_interrupted)) return -1;
+            break;
+        case SYS_futex_waitv:
+            if (interrupted(waitv_interrupted)) return -1;
             break;
         default: break;
     }

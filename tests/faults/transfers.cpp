@@ -26,6 +26,7 @@ constinit struck_call at_writev("writev");
 constinit struck_call at_pwritev("pwritev");
 constinit struck_call at_pwritev2("pwritev2");
 constinit struck_call at_splice("splice");
+constinit struck_call at_tee("tee");
 
 // An eventfd's count comes whole or not at all, and is not interrupted: that is how loops wake each other.
 bool is_count(std::size_t size) noexcept { return size == sizeof(std::uint64_t); }
@@ -169,6 +170,12 @@ extern "C" {
         if (n != size && moved >= 0) tell_again(to);
         return moved;
     });
+}
+
+// It never sleeps, and who is told that it must wait asks anew whether it must.
+::ssize_t penstock_faults_tee(int from, int to, std::size_t size, unsigned flags) {
+    if (at_tee.refused(from, false)) return -1;
+    return at_most(at_tee, from, size, [&](std::size_t n) noexcept { return ::tee(from, to, n, flags); });
 }
 
 }  // extern "C"

@@ -31,7 +31,7 @@ const std::map<op_kind, support> degraded = {
     {op_kind::advise, support::offloaded},   {op_kind::advise_memory, support::offloaded},
     {op_kind::rename, support::offloaded},   {op_kind::unlink, support::offloaded},
     {op_kind::symlink, support::offloaded},  {op_kind::make_directory, support::offloaded},
-    {op_kind::link, support::offloaded},
+    {op_kind::link, support::offloaded},     {op_kind::futex_wait, support::offloaded},
 };
 
 /// IORING_OP_READ and IORING_OP_WRITE serve an operation with an offset and one without.

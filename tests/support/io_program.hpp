@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -138,7 +139,41 @@ inline task<> names(std::string folder) {
     expect_result(co_await fs::remove_directory(folder), "unlink of a directory");
 }
 
+inline task<> sleep_on(const std::atomic<std::uint32_t>& word) {
+    expect_result(co_await futex_wait(word, 0), "futex_wait");
+}
+
+inline task<> wake_one(const std::atomic<std::uint32_t>& word) {
+    for (bool woken = false; !woken; co_await yield()) {
+        const auto r = co_await futex_wake(word);
+        if (!expect_result(r, "futex_wake")) co_return;
+        woken = *r == 1;
+    }
+}
+
+inline task<> words() {
+    const std::atomic<std::uint32_t> word{0};
+    co_await when_all(sleep_on(word), wake_one(word));
+}
+
+inline task<> messages() {
+    expect_result(co_await send_to_loop(current_loop->address(), {.value = 42}), "loop_message");
+    const auto back = co_await receive_from_loops();
+    expect(back && back->value == 42, "loop_message: what came");
+}
+
+inline task<> twice() {
+    auto from = co_await make_pipe();
+    auto to = co_await make_pipe();
+    if (!expect_result(from, "pipe to copy") || !expect_result(to, "pipe for the copy")) co_return;
+    expect_result(co_await from->second.send(std::string_view("x")), "write of what is copied");
+    expect_result(co_await tee(from->first, to->second, 1), "tee");
+    const auto copy = co_await to->first.receive();
+    expect(copy && copy->text() == "x", "tee: the bytes");
+}
+
 inline task<> program(std::string path) {
+    co_await when_all(words(), messages(), twice());
     co_await when_all(echo(), pipes(), files(path), lengths(path + ".lengths"), names(path + ".names"));
     expect_result(co_await sleep_for(duration{0}), "sleep");
 }

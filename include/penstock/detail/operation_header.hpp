@@ -33,10 +33,11 @@ enum class call_mode : std::uint8_t {
 
 /// Where an operation can wait, which is all that a readiness backend needs to know of it.
 enum class wait_side : std::uint8_t {
-    none,   ///< never blocks
-    read,   ///< until what it waits for is readable
-    write,  ///< until it is writable
-    file,   ///< sleeps on a disk
+    none,     ///< never blocks
+    read,     ///< until what it waits for is readable
+    write,    ///< until it is writable
+    file,     ///< sleeps on a disk
+    wake_up,  ///< until another thread or process says so, which may be never
 };
 
 /// What holds for every operation of a kind: the `about` of its struct.

@@ -54,6 +54,12 @@ struct open_request {
     std::uint32_t mode = 0644;
 };
 
+/// Who waits for a word of memory and wakes who does; futex(2).
+enum class futex_reach : std::uint8_t {
+    process,  ///< threads of this process (FUTEX_PRIVATE_FLAG)
+    machine,  ///< whoever has the memory mapped
+};
+
 /// What a descriptor that was waited for is ready for.
 struct ready_sides {
     bool readable = false;  ///< a read would bring something, or the end

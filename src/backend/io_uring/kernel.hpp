@@ -37,8 +37,15 @@ namespace penstock::detail {
 // Opcodes, with the version that brought them.
 inline constexpr std::uint8_t opcode_send_zc = 47;     // 6.0
 inline constexpr std::uint8_t opcode_sendmsg_zc = 48;  // 6.1
+inline constexpr std::uint8_t opcode_futex_wait = 51;  // 6.7
+inline constexpr std::uint8_t opcode_futex_wake = 52;  // 6.7
 inline constexpr std::uint8_t opcode_ftruncate = 55;   // 6.9
 inline constexpr std::uint8_t opcode_recv_zc = 58;     // 6.15
+
+// FUTEX2_SIZE_U32, FUTEX2_PRIVATE and FUTEX_BITSET_MATCH_ANY of linux/futex.h
+inline constexpr int futex_is_32_bits = 2;
+inline constexpr int futex_is_private = 128;
+inline constexpr std::uint64_t futex_any_bit = 0xffff'ffff;
 
 // Registrations.
 inline constexpr unsigned register_napi = 27;        // 6.9

@@ -4,6 +4,7 @@
 
 #include "backend/io_uring/buffer_ring.hpp"
 #include "backend/io_uring/probe.hpp"
+#include "base/unique_fd.hpp"
 #include "op/call.hpp"
 
 #include <fcntl.h>
@@ -160,6 +161,26 @@ void fill(::io_uring_sqe& sqe, const poll_op& op, ::msghdr&) noexcept {
     ::io_uring_prep_poll_add(&sqe, op.target.id, static_cast<unsigned>(op.for_writing ? POLLOUT : POLLIN));
 }
 
+// An entry has the flags in place of a descriptor.
+int futex_flags(futex_reach reach) noexcept {
+    return futex_is_32_bits | (reach == futex_reach::process ? futex_is_private : 0);
+}
+
+void fill(::io_uring_sqe& sqe, const futex_wait_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_rw(opcode_futex_wait, &sqe, futex_flags(op.reach), op.word, 0, op.expected);
+    sqe.addr3 = futex_any_bit;
+}
+
+void fill(::io_uring_sqe& sqe, const futex_wake_op& op, ::msghdr&) noexcept {
+    const std::uint32_t count = std::min(op.most, static_cast<std::uint32_t>(INT32_MAX));
+    ::io_uring_prep_rw(opcode_futex_wake, &sqe, futex_flags(op.reach), op.word, 0, count);
+    sqe.addr3 = futex_any_bit;
+}
+
+void fill(::io_uring_sqe& sqe, const loop_message_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_msg_ring(&sqe, op.door == nullptr ? -1 : op.door->get(), 0, rung_by_another, 0);
+}
+
 void fill(::io_uring_sqe& sqe, const close_op& op, ::msghdr&) noexcept { ::io_uring_prep_close(&sqe, op.target.id); }
 
 // In chains only, as a plain call cannot block.
@@ -177,6 +198,8 @@ void fill(::io_uring_sqe& sqe, const nop_op&, ::msghdr&) noexcept { ::io_uring_p
 // --- The kinds --------------------------------------------------------------------------------------------------
 
 constexpr handle nothing{};  // the kernel has an opcode if this is what it complains of
+
+const std::atomic<std::uint32_t> unused_word{0};  // which nobody waits for
 
 template <class Op>
 void fill_as(::io_uring_sqe& sqe, operation& op, ::msghdr& header) noexcept {
@@ -277,6 +300,14 @@ constexpr kind_plan plan_of(op_kind kind) noexcept {
             return checking_credentials(by_ring<link_op>(IORING_OP_LINKAT, [] { return link_op({}, "", {}, ""); }));
         case op_kind::close: return by_ring<close_op>(IORING_OP_CLOSE, [] { return close_op(nothing); });
         case op_kind::poll: return by_ring<poll_op>(IORING_OP_POLL_ADD, [] { return poll_op(nothing, false); });
+        case op_kind::futex_wait:
+            return by_ring<futex_wait_op>(opcode_futex_wait,
+                                          [] { return futex_wait_op(unused_word, 1, futex_reach::process); });
+        case op_kind::futex_wake:
+            return by_ring<futex_wake_op>(opcode_futex_wake,
+                                          [] { return futex_wake_op(unused_word, 1, futex_reach::process); });
+        case op_kind::loop_message:
+            return by_ring<loop_message_op>(IORING_OP_MSG_RING, [] { return loop_message_op(nullptr, {}); });
         case op_kind::splice:
             return {.best = route::poll, .why = "splice(2) when polled ready; the opcode would use a kernel thread"};
         case op_kind::socket:
@@ -290,7 +321,8 @@ constexpr kind_plan plan_of(op_kind kind) noexcept {
         case op_kind::option:
         case op_kind::adopt:
         case op_kind::pipe:
-        case op_kind::signals: return {.best = route::call};  // cannot block, so a plain call is the fastest
+        case op_kind::signals:
+        case op_kind::tee: return {.best = route::call};  // cannot block, so a plain call is the fastest
     }
     return {};
 }
@@ -310,6 +342,7 @@ route fallback_route(op_kind kind) noexcept {
         case wait_side::read:
         case wait_side::write: return route::poll;
         case wait_side::file: return route::pool;
+        case wait_side::wake_up: return route::sleep;
         case wait_side::none: return route::call;
     }
     return route::call;

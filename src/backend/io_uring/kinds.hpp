@@ -13,10 +13,11 @@ namespace penstock::detail {
 
 /// How this backend carries out a kind of operation.
 enum class route : std::uint8_t {
-    ring,  ///< an entry in the submission queue
-    call,  ///< a plain call that never blocks, at once
-    poll,  ///< a plain call, and when it would block, a poll entry first
-    pool,  ///< a blocking call on the worker pool
+    ring,   ///< an entry in the submission queue
+    call,   ///< a plain call that never blocks, at once
+    poll,   ///< a plain call, and when it would block, a poll entry first
+    pool,   ///< a blocking call on the worker pool
+    sleep,  ///< a blocking call on a thread of its own
 };
 
 inline constexpr std::uint8_t no_opcode = 255;  // liburing's IORING_OP_LAST is an opcode to a later kernel
@@ -55,6 +56,9 @@ inline void limit_receive(::io_uring_sqe& sqe, std::uint32_t bytes) noexcept {
 inline void receive_once(::io_uring_sqe& sqe) noexcept {
     sqe.ioprio = static_cast<__u16>(sqe.ioprio & ~IORING_RECV_MULTISHOT);
 }
+
+/// The user_data by which a ring is woken by another: no operation's, and nothing else is told.
+inline constexpr std::uint64_t rung_by_another = ~std::uint64_t{7};
 
 /// A poll for the side that the operation waits for: one time, or with `edges` at each change. The kernel always looks
 /// for the end of the other side, too, so that where this has come a one-time poll waits for nothing.

@@ -7,10 +7,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace penstock {
@@ -76,6 +78,14 @@ task<result<void>> poll_a_pipe() {
     co_return result<void>{};
 }
 
+const std::atomic<std::uint32_t> a_word{0};
+
+task<result<void>> wake_nobody() {
+    const auto woken = co_await futex_wake(a_word);
+    if (!woken) co_return std::unexpected(woken.error());
+    co_return result<void>{};
+}
+
 std::vector<native_operation> native_operations() {
     using d = fs::directory;
     using f = fs::file;
@@ -93,6 +103,8 @@ std::vector<native_operation> native_operations() {
         {op_kind::symlink, [](d& in, f&) { return symlink_again(in); }},
         {op_kind::link, [](d& in, f&) { return link_again(in); }},
         {op_kind::poll, [](d&, f&) { return poll_a_pipe(); }},
+        {op_kind::futex_wait, [](d&, f&) { return futex_wait(a_word, 1); }},
+        {op_kind::futex_wake, [](d&, f&) { return wake_nobody(); }},
     };
 }
 
@@ -124,6 +136,87 @@ TEST(native_test, each_operation_is_an_entry_of_the_ring) {
         }
     };
     (*made)->run(program());
+}
+
+// --- Messages between loops
+
+/// A loop on a thread of its own, which counts what comes.
+class counting_loop {
+  public:
+    explicit counting_loop(std::uint64_t expected) : thread_([this, expected] { count(expected); }) {
+        there_.wait(false);
+    }
+    ~counting_loop() { thread_.join(); }
+    counting_loop(const counting_loop&) = delete;
+    counting_loop& operator=(const counting_loop&) = delete;
+    const loop_address& address() const { return address_; }
+    std::uint64_t counted() const { return counted_.load(); }
+    std::uint64_t wakes() const { return wakes_.load(); }
+
+  private:
+    void count(std::uint64_t expected) {
+        auto made = loop::create({.backend = "io_uring"});
+        if (made) address_ = (*made)->address();
+        there_ = true;
+        there_.notify_one();
+        if (!made) return;
+        (*made)->run([](counting_loop& self, std::uint64_t most) -> task<> {
+            for (std::uint64_t i = 0; i < most; ++i) {
+                must(co_await receive_from_loops());
+                self.wakes_ = current_loop->statistics().wakes;
+                ++self.counted_;
+            }
+        }(*this, expected));
+    }
+
+    loop_address address_;
+    std::atomic<bool> there_{false};
+    std::atomic<std::uint64_t> counted_{0};
+    std::atomic<std::uint64_t> wakes_{0};
+    std::thread thread_;
+};
+
+/// Sends one message after the other, each when the one before was received.
+task<> send_one_by_one(counting_loop& to, std::uint64_t count) {
+    for (std::uint64_t i = 0; i < count; ++i) {
+        must(co_await send_to_loop(to.address(), {.value = i}));
+        while (to.counted() == i) co_await yield();
+    }
+}
+
+TEST(native_test, another_loop_is_woken_by_an_entry_of_the_ring) {
+    auto made = loop::create({.backend = "io_uring"});
+    if (!made) GTEST_SKIP() << made.error().message;
+    counting_loop other(times);
+    ASSERT_TRUE(other.address().valid());
+    (*made)->run(send_one_by_one(other, times));
+    EXPECT_EQ((*made)->statistics().loops_rung, times);
+    EXPECT_EQ(other.wakes(), 0U) << "of its eventfd";
+}
+
+TEST(native_test, without_the_opcode_another_loop_is_woken_all_the_same) {
+    loop_options options{.backend = "io_uring"};
+    options.bounds.denied = {op_kind::loop_message};
+    auto made = loop::create(options);
+    if (!made) GTEST_SKIP() << made.error().message;
+    counting_loop other(times);
+    ASSERT_TRUE(other.address().valid());
+    (*made)->run(send_one_by_one(other, times));
+    EXPECT_EQ((*made)->statistics().loops_rung, 0U);
+    EXPECT_GE(other.wakes(), 1U);
+}
+
+TEST(native_test, messages_of_one_turn_ring_once) {
+    auto made = loop::create({.backend = "io_uring"});
+    if (!made) GTEST_SKIP() << made.error().message;
+    counting_loop other(times);
+    ASSERT_TRUE(other.address().valid());
+    (*made)->run([](loop_address to) -> task<> {
+        std::vector<task<result<void>>> all;
+        for (std::uint64_t i = 0; i < times; ++i) all.push_back(send_to_loop(to, {.value = i}));
+        co_await when_all(std::move(all));
+    }(other.address()));
+    EXPECT_EQ((*made)->statistics().loops_rung, 1U);
 }
 
 }  // namespace

@@ -35,6 +35,8 @@ capability capability_of(op_kind kind, route way) noexcept {
         case route::poll:
             if (plan(kind).best == route::poll) return {support::emulated, cancels, plan(kind).why};
             return {support::emulated, cancels, "the kernel refuses the opcode; polled, then called"};
+        case route::sleep:
+            return {support::offloaded, cancels, "the kernel refuses the opcode; each waits on a thread of its own"};
         case route::pool: return {support::offloaded, cancels, "the kernel refuses the opcode; on the worker pool"};
     }
     return {};

@@ -66,11 +66,14 @@ submitted uring_backend::submit(operation& op) noexcept {
 submitted uring_backend::dispatch(operation& op) noexcept {
     if (needs_no_entry(op)) return submit_call(op);
     if (writes_to_terminal(op) || precedes_a_call(op)) return submit_polled(op);
-    switch (routes_[static_cast<std::size_t>(op.kind)]) {
+    const route way = routes_[static_cast<std::size_t>(op.kind)];
+    if (op.kind == op_kind::loop_message && way == route::ring) return submit_message(as<loop_message_op>(op));
+    switch (way) {
         case route::ring: return exceeds_entry(op) ? submit_to_pool(op) : submit_to_ring(op);
         case route::call: return submit_call(op);
         case route::poll: return submit_polled(op);
         case route::pool: return submit_to_pool(op);
+        case route::sleep: set(op, in_pool); return sleepers_.submit(op);
     }
     return submitted::busy;
 }
@@ -278,6 +281,7 @@ void uring_backend::wait(time_point now, time_point deadline, completions& out) 
     retry_cancels();
     retry_parked();
     offload_.collect(out);
+    sleepers_.collect(out);
 
     const wait_time limit(now, deadline);
     const bool poll_only = limit.only_polls() || !out.empty() || ring_->has_completions() ||
@@ -291,6 +295,7 @@ void uring_backend::wait(time_point now, time_point deadline, completions& out) 
         ring_->reap([this](const ::io_uring_cqe& cqe) noexcept { complete(cqe); });
     }
     offload_.collect(out);
+    sleepers_.collect(out);
 }
 
 }  // namespace penstock::detail

@@ -10,6 +10,7 @@
 #include "backend/io_uring/ring.hpp"
 #include "backend/io_uring/zero_copy.hpp"
 #include "backend/offload.hpp"
+#include "backend/sleepers.hpp"
 #include "backend/waker.hpp"
 
 #include <bitset>
@@ -37,6 +38,7 @@ class uring_backend final : public backend {
     void cancel(operation& op, completions& out) noexcept override;
     void wake() noexcept override { waker_.wake(); }
     backend_statistics statistics() const noexcept override;
+    int door() const noexcept override { return ring_->raw()->ring_fd; }
     int register_memory(std::span<std::byte> memory) noexcept override;
     void unregister_memory(int region) noexcept override;
 
@@ -104,6 +106,8 @@ class uring_backend final : public backend {
     void forget_file(handle closed) noexcept;
     submitted submit_to_pool(operation& op) noexcept;
     submitted submit_call(operation& op) noexcept;
+    submitted submit_message(loop_message_op& op) noexcept;
+    void complete_message(loop_message_op& op, std::int32_t outcome) noexcept;
     submitted submit_polled(operation& op) noexcept;
     void forget_terminal(handle closed) noexcept;
     bool writes_to_terminal(const operation& op) const noexcept;
@@ -161,13 +165,17 @@ class uring_backend final : public backend {
     std::uint64_t overflows_ = 0;
     bool cancels_missed_ = false;  // a cancel found no submission entry, or not what it was for
     std::uint64_t bundled_buffers_ = 0;
+    std::uint64_t loops_rung_ = 0;
+    const void* last_rung_ = nullptr;  // the door of the last entry that rings
+    std::uint64_t enters_when_rung_ = 0;
     bool limits_receives_ = false;
     bool bundles_ = false;
     bool limits_links_ = false;
     bool waker_armed_ = false;
     bool found_no_entry_ = false;  // something waits for one: entering makes room, so the next wait only polls
     waker waker_;
-    offload offload_;  // last: its workers must be done before the waker goes
+    offload offload_;  // these last: their threads must be done before the waker goes
+    sleepers sleepers_;
 };
 
 }  // namespace penstock::detail

@@ -23,6 +23,7 @@ bool refuses_zero_copy(std::int32_t outcome) noexcept {
 // --- Completing --------------------------------------------------------------------------------------------
 
 void uring_backend::complete(const ::io_uring_cqe& cqe) noexcept {
+    if (cqe.user_data == rung_by_another) return;  // the loop looks into its box with the next turn
     auto* const op = reinterpret_cast<operation*>(cqe.user_data & ~std::uint64_t{tag_mask});
     switch (static_cast<tag>(cqe.user_data & tag_mask)) {
         case for_operation: complete_operation(*op, cqe); return;
@@ -45,6 +46,8 @@ void uring_backend::complete_operation(operation& op, const ::io_uring_cqe& cqe)
         case op_kind::write: complete_send(as<send_op>(op), cqe); return;
         case op_kind::open: complete_open(as<open_op>(op), cqe.res); return;
         case op_kind::close: complete_close(as<close_op>(op), cqe.res); return;
+        case op_kind::loop_message: complete_message(as<loop_message_op>(op), cqe.res); return;
+        case op_kind::futex_wait: finish(op, cqe.res == -EAGAIN ? 0 : cqe.res); return;  // another value
         default: finish(op, cqe.res); return;  // one entry, one result, nothing more to it
     }
 }
@@ -249,7 +252,9 @@ void uring_backend::retry_parked() noexcept {
 void uring_backend::cancel(operation& op, completions& out) noexcept {
     if (op.cancel_requested) return;
     op.cancel_requested = true;
-    if (marked(op, in_pool)) {
+    if (marked(op, in_pool) && op.kind == op_kind::futex_wait) {
+        sleepers_.cancel(op, out);
+    } else if (marked(op, in_pool)) {
         offload_.cancel(op, out);
     } else if (marked(op, in_ring) && (op.scratch[notes] & beyond_cancel) != 0) {
         if (op.kind == op_kind::send) reset_connection(as<send_op>(op));

@@ -23,7 +23,8 @@ uring_backend::uring_backend(const backend_environment& environment, waker wake)
       provided_(environment.buffers),
       options_(environment.options),
       waker_(std::move(wake)),
-      offload_(environment.workers, environment.buffers, *this, environment.options.queue_entries) {}
+      offload_(environment.workers, environment.buffers, *this, environment.options.queue_entries),
+      sleepers_(environment, *this) {}
 
 std::expected<void, setup_error> uring_backend::set_up() {
     const ring_request request{.entries = options_.queue_entries,
@@ -127,13 +128,14 @@ backend_statistics uring_backend::statistics() const noexcept {
     return {.enters = ring_->enters() + disk_enters,
             .parked = parked_count_,
             .overflows = overflows_,
-            .offloaded = offload_.under_way(),
+            .offloaded = offload_.under_way() + sleepers_.under_way(),
             .by_registered_file = tables_.by_file() + (disk_tables == nullptr ? 0 : disk_tables->by_file()),
             .by_registered_memory = tables_.by_memory() + (disk_tables == nullptr ? 0 : disk_tables->by_memory()),
             .bundled_buffers = bundled_buffers_,
             .polled_on_disk = disks_ == nullptr ? 0 : disks_->polled(),
             .zero_copy_sends = zero_copy_.sent(),
-            .zero_copy_copied = zero_copy_.copied()};
+            .zero_copy_copied = zero_copy_.copied(),
+            .loops_rung = loops_rung_};
 }
 
 }  // namespace penstock::detail

@@ -42,7 +42,12 @@ bool joins_batch(op_kind kind) noexcept {
         case op_kind::close:
         case op_kind::adopt:
         case op_kind::pipe:
-        case op_kind::signals: return false;
+        case op_kind::signals:
+        case op_kind::tee:
+        case op_kind::futex_wake:
+        case op_kind::loop_message:
+        // A thread waits for it.
+        case op_kind::futex_wait: return false;
     }
     return false;
 }

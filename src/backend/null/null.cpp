@@ -58,7 +58,11 @@ class null_backend final : public backend {
             case op_kind::make_directory:
             case op_kind::symlink:
             case op_kind::link:
-            case op_kind::poll: break;
+            case op_kind::poll:
+            case op_kind::tee:
+            case op_kind::futex_wait:
+            case op_kind::futex_wake:
+            case op_kind::loop_message: break;
         }
         op.result = -EOPNOTSUPP;
         return submitted::completed;

@@ -28,7 +28,8 @@ readiness_backend::readiness_backend(const backend_environment& environment, wak
     : waker_(std::move(wake)),
       buffers_(environment.buffers),
       capabilities_(readiness_capabilities(environment.options)),
-      offload_(std::in_place, environment.workers, environment.buffers, *this, environment.options.queue_entries) {}
+      offload_(std::in_place, environment.workers, environment.buffers, *this, environment.options.queue_entries),
+      sleepers_(std::in_place, environment, *this) {}
 
 std::expected<void, setup_error> readiness_backend::set_up(const backend_environment& environment) {
     auto made = make_file_path(environment.options.files, {.owner = *this,
@@ -48,7 +49,7 @@ direction readiness_backend::side_of(const operation& op) noexcept {
 
 backend_statistics readiness_backend::statistics() const noexcept {
     backend_statistics s = counted_;
-    s.offloaded = offload_->under_way() + (files_ == nullptr ? 0 : files_->under_way());
+    s.offloaded = offload_->under_way() + sleepers_->under_way() + (files_ == nullptr ? 0 : files_->under_way());
     return s;
 }
 
@@ -61,6 +62,7 @@ submitted readiness_backend::submit(operation& op) noexcept {
     switch (waits_on(op)) {
         case wait_side::none: return submit_immediate(op);
         case wait_side::file: return to_file_path(op);
+        case wait_side::wake_up: set_place(op, asleep); return sleepers_->submit(op);
         case wait_side::read:
         case wait_side::write: return submit_waiting(op);
     }
@@ -335,6 +337,7 @@ void readiness_backend::cancel(operation& op, completions& out) noexcept {
             if (!offload_->owns(op) || !offload_->cancel(op, out)) cancel_attempt(op);
             return;
         case attempting: cancel_attempt(op); return;
+        case asleep: sleepers_->cancel(op, out); return;
     }
 }
 
@@ -361,6 +364,7 @@ void readiness_backend::wait(time_point now, time_point deadline, completions& o
 void readiness_backend::collect_files() noexcept {
     if (files_ != nullptr) files_->collect(*out_);
     offload_->collect(*out_);
+    sleepers_->collect(*out_);
 }
 
 }  // namespace penstock::detail

@@ -6,6 +6,7 @@
 #include "backend/files/file_path.hpp"
 #include "backend/offload.hpp"
 #include "backend/readiness/descriptor_table.hpp"
+#include "backend/sleepers.hpp"
 #include "backend/waker.hpp"
 
 #include <optional>
@@ -42,6 +43,7 @@ class readiness_backend : public backend {
     void end_offload() noexcept {
         files_.reset();
         offload_.reset();
+        sleepers_.reset();
     }
 
   protected:
@@ -91,7 +93,8 @@ class readiness_backend : public backend {
 
     completions& out() noexcept { return *out_; }
     bool anything_to_deliver() const noexcept {
-        return !out_->empty() || offload_->anything_done() || (files_ != nullptr && files_->anything_done());
+        return !out_->empty() || offload_->anything_done() || sleepers_->anything_done() ||
+               (files_ != nullptr && files_->anything_done());
     }
     descriptor_table& descriptors() noexcept { return descriptors_; }
     buffer_pool& buffers() noexcept { return buffers_; }
@@ -101,7 +104,7 @@ class readiness_backend : public backend {
 
   private:
     /// Where an operation under way is; kept in operation::backend_flags.
-    enum place : std::uint8_t { nowhere, waiting, attempting, parked, offloaded };
+    enum place : std::uint8_t { nowhere, waiting, attempting, parked, offloaded, asleep };
     static constexpr std::uint8_t place_mask = 0x0f;
     static constexpr std::uint8_t connect_started = 0x10;
     /// It was reported ready while its attempt was in a batch. Whether that was before or after the kernel carried the
@@ -136,6 +139,7 @@ class readiness_backend : public backend {
     list<operation> parked_;
     completions* out_ = nullptr;
     std::optional<offload> offload_;
+    std::optional<sleepers> sleepers_;
     std::unique_ptr<file_path> files_;  // null: the pool alone
 };
 

@@ -24,13 +24,20 @@ class byte_queue {
         size_ += bytes.size();
     }
 
-    /// Takes as much as there is and fits; \return how much.
-    std::size_t pop(std::span<std::byte> into) noexcept {
+    /// Copies as much as there is and fits; \return how much.
+    std::size_t peek(std::span<std::byte> into) const noexcept {
         const std::size_t n = std::min(into.size(), size_);
         if (n == 0) return 0;
         const std::size_t first = std::min(n, ring_.size() - head_);
         std::memcpy(into.data(), ring_.data() + head_, first);
         if (first < n) std::memcpy(into.data() + first, ring_.data(), n - first);
+        return n;
+    }
+
+    /// The same, and it is gone from here.
+    std::size_t pop(std::span<std::byte> into) noexcept {
+        const std::size_t n = peek(into);
+        if (n == 0) return 0;
         head_ = (head_ + n) & (ring_.size() - 1);
         size_ -= n;
         return n;

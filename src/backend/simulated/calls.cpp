@@ -4,6 +4,8 @@
 #include "backend/simulated/simulated_backend.hpp"
 #include "op/call.hpp"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -70,7 +72,8 @@ std::int32_t simulated_backend::carry_out(operation& op) noexcept {
                            [&](open_file& f) { return f.sync_range(as<sync_range_op>(op)); });
         case op_kind::advise:
             return on_file(as<advise_op>(op).target, [&](open_file& f) { return f.advise(as<advise_op>(op)); });
-        case op_kind::advise_memory: return call(op, call_mode::no_wait);  // memory is the program's
+        case op_kind::advise_memory:  // memory and loops are the program's
+        case op_kind::loop_message: return call(op, call_mode::no_wait);
         case op_kind::rename:
         case op_kind::link: return change_two_names(op);
         case op_kind::unlink:
@@ -78,8 +81,12 @@ std::int32_t simulated_backend::carry_out(operation& op) noexcept {
         case op_kind::symlink: return change_name(op);
         case op_kind::splice: return splice(as<splice_op>(op));
         case op_kind::close: return close(as<close_op>(op));
-        case op_kind::adopt:
-        case op_kind::poll: return -EOPNOTSUPP;
+        case op_kind::adopt: return -EOPNOTSUPP;
+        case op_kind::poll: return poll(as<poll_op>(op));
+        case op_kind::tee: return tee(as<tee_op>(op));
+        case op_kind::futex_wait: return 0;  // it was woken
+        case op_kind::futex_wake:
+            return world_->sleepers().wake(*as<futex_wake_op>(op).word, as<futex_wake_op>(op).most);
         case op_kind::pipe: return pipe(as<pipe_op>(op));
         case op_kind::signals: return signals(as<signals_op>(op));
     }
@@ -177,6 +184,28 @@ std::int32_t simulated_backend::splice(const splice_op& op) {
     if (n <= 0) return n;
     const std::int32_t written = to->write({bounce_.data(), static_cast<std::size_t>(n)});
     return written < 0 ? written : n;
+}
+
+std::int32_t simulated_backend::tee(const tee_op& op) {
+    if (world_->handles().find(op.source) == nullptr || world_->handles().find(op.target) == nullptr) return -EBADF;
+    const auto from = find<pipe_end>(op.source);
+    const auto to = find<pipe_end>(op.target);
+    if (from == nullptr || to == nullptr || from->is_of_the_pipe_of(*to)) return -EINVAL;
+    if (const std::int32_t r = to->write({}); r < 0) return r;
+    if (!from->readable() || to->room() == 0) return -EAGAIN;
+    std::size_t most = std::min({std::size_t{op.length}, to->room(), pipe_capacity});
+    if (most > 1 && world_->strikes(faults::short_transfer)) most = 1 + world_->chance().below(most - 1);
+    bounce_.resize(pipe_capacity);
+    const std::int32_t n = from->peek({bounce_.data(), most});
+    return n <= 0 ? n : to->write({bounce_.data(), static_cast<std::size_t>(n)});
+}
+
+std::int32_t simulated_backend::poll(const poll_op& op) noexcept {
+    const auto& what = world_->handles().find(op.target);
+    if (!op.for_writing) return what->readable() ? POLLIN : -EAGAIN;
+    if (!what->is_stream()) return POLLOUT;
+    if (what->write({}) < 0) return POLLOUT | POLLERR;
+    return what->room() != 0 ? POLLOUT : -EAGAIN;
 }
 
 // --- Files and the rest ------------------------------------------------------------------------------------------

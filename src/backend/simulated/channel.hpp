@@ -42,6 +42,7 @@ class channel : public std::enable_shared_from_this<channel> {
     /// What is on its way gets lost, now.
     void cut() noexcept;
     std::size_t take(std::span<std::byte> into) noexcept;
+    std::size_t peek(std::span<std::byte> into) const noexcept { return arrived_.peek(into); }
 
   private:
     template <class Arrival>

@@ -10,6 +10,11 @@ std::int32_t pipe_end::read(std::span<std::byte> into) noexcept {
     return channel_->end_arrived() ? 0 : -EAGAIN;
 }
 
+std::int32_t pipe_end::peek(std::span<std::byte> into) const noexcept {
+    if (writes_) return -EBADF;
+    return static_cast<std::int32_t>(channel_->peek(into));
+}
+
 std::int32_t pipe_end::write(std::span<const std::byte> from) noexcept {
     if (!writes_) return -EBADF;
     if (channel_->reader == nullptr) return -EPIPE;

@@ -17,11 +17,14 @@ class pipe_end final : public resource {
 
     bool readable() const noexcept override { return writes_ || !channel_->empty() || channel_->end_arrived(); }
     std::int32_t read(std::span<std::byte> into) noexcept override;
+    /// What read() would bring, which stays.
+    std::int32_t peek(std::span<std::byte> into) const noexcept;
     std::int32_t write(std::span<const std::byte> from) noexcept override;
     std::size_t room() const noexcept override { return writes_ ? channel_->room() : 0; }
     bool is_stream() const noexcept override { return true; }
     bool is_pipe() const noexcept override { return true; }
     void close() noexcept override;
+    bool is_of_the_pipe_of(const pipe_end& other) const noexcept { return channel_ == other.channel_; }
 
   private:
     std::shared_ptr<channel> channel_;

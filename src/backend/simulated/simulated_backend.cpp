@@ -14,10 +14,8 @@ namespace {
 capability_table simulated_capabilities(const backend_options& options) {
     capability_table table;
     table.of.fill({support::native, cancellation::prompt, ""});
-    for (const op_kind kind : {op_kind::adopt, op_kind::poll}) {
-        table[kind] = {support::unsupported, cancellation::prompt,
-                       "descriptors of the program do not exist in the simulation"};
-    }
+    table[op_kind::adopt] = {support::unsupported, cancellation::prompt,
+                             "descriptors of the program do not exist in the simulation"};
     table.own_world = true;
     apply_denied(table, options);
     return table;
@@ -74,6 +72,7 @@ submitted simulated_backend::submit(operation& op) noexcept {
     switch (waits_on(op)) {
         case wait_side::none: break;
         case wait_side::file: return submit_slow(op);
+        case wait_side::wake_up: return submit_sleeping(as<futex_wait_op>(op));
         case wait_side::read:
         case wait_side::write: return submit_waiting(op);
     }
@@ -124,6 +123,18 @@ submitted simulated_backend::submit_slow(operation& op) noexcept {
     return submitted::queued;
 }
 
+submitted simulated_backend::submit_sleeping(futex_wait_op& op) noexcept {
+    if (op.word->load(std::memory_order_acquire) != op.expected) {
+        op.result = 0;
+        note(op, "call", op.result);
+        return submitted::completed;
+    }
+    set_place(op, waiting);
+    world_->sleepers().add(op, *this);
+    note(op, "submit");
+    return submitted::queued;
+}
+
 bool simulated_backend::settle(operation& op, std::int32_t outcome) noexcept {
     switch (outcome) {
         case -EAGAIN: set_place(op, waiting); return false;
@@ -142,9 +153,10 @@ bool simulated_backend::settle(operation& op, std::int32_t outcome) noexcept {
 
 // --- Waiting -----------------------------------------------------------------------------------------------------
 
-void simulated_backend::on_ready(operation& op) noexcept {
-    if (place_of(op) != waiting || world_->mutates(simulation_mutant::lost_wake_up)) return;
+bool simulated_backend::on_ready(operation& op) noexcept {
+    if (place_of(op) != waiting || world_->mutates(simulation_mutant::lost_wake_up)) return false;
     settle(op, once_more);
+    return true;
 }
 
 void simulated_backend::on_time_over(std::uint64_t number) noexcept {
@@ -245,6 +257,7 @@ bool simulated_backend::goes_on(const operation& op, std::int32_t outcome) noexc
 void simulated_backend::finish(operation& op, std::int32_t result, completions& out) noexcept {
     if (waiting_operation* const slot = slot_of(op); slot != nullptr && slot->op == &op) *slot = {};
     if (waits_on(op) == wait_side::file) --slow_;
+    if (op.kind == op_kind::futex_wait) world_->sleepers().remove(op);
     if (world_->mutates(simulation_mutant::dropped_completion)) {
         op.result = result;
         set_place(op, lost);
@@ -288,6 +301,7 @@ void simulated_backend::make_good(completions& out) noexcept {
             if (what->at(s).by == this) mine.push_back(what->at(s).op);
         }
     }
+    for (operation* const op : world_->sleepers().of(*this)) mine.push_back(op);
     for (operation* op = taking_time_.front(); op != nullptr; op = taking_time_.next(*op)) mine.push_back(op);
     for (operation* const op : mine) {
         if (op->cancel_requested) {

@@ -37,8 +37,8 @@ class simulated_backend final : public backend, public machine {
     // --- For the world and what is in it
 
     simulated_world& world() const noexcept { return *world_; }
-    /// What an operation waits for may be there.
-    void on_ready(operation& op) noexcept;
+    /// What an operation waits for may be there. \return whether it goes on with that.
+    bool on_ready(operation& op) noexcept;
     /// The time that a file or a job takes is over.
     void on_time_over(std::uint64_t number) noexcept;
     void run_a_job() noexcept;
@@ -62,6 +62,7 @@ class simulated_backend final : public backend, public machine {
 
     submitted submit_waiting(operation& op) noexcept;
     submitted submit_slow(operation& op) noexcept;
+    submitted submit_sleeping(futex_wait_op& op) noexcept;
     /// Puts it where its outcome says. \return whether that was final.
     bool settle(operation& op, std::int32_t outcome) noexcept;
     void collect(completions& out) noexcept;
@@ -80,6 +81,8 @@ class simulated_backend final : public backend, public machine {
     std::int32_t receive(receive_op& op) noexcept;
     std::int32_t send(send_op& op) noexcept;
     std::int32_t splice(const splice_op& op);
+    std::int32_t tee(const tee_op& op);
+    std::int32_t poll(const poll_op& op) noexcept;
     std::int32_t open(const open_op& op);
     std::int32_t status(status_op& op);
     std::int32_t change_name(operation& op);
@@ -101,7 +104,7 @@ class simulated_backend final : public backend, public machine {
     list<operation> taking_time_;
     list<operation> lost_;  // dropped completions, until behave()
     std::vector<operation*> batch_;
-    std::vector<std::byte> bounce_;  // for splice
+    std::vector<std::byte> bounce_;  // for splice and tee
     std::vector<std::uint16_t> leaked_;
     list<job> jobs_;
     std::size_t job_count_ = 0;

@@ -5,6 +5,7 @@
 #include "backend/simulated/dice.hpp"
 #include "backend/simulated/disk.hpp"
 #include "backend/simulated/fault.hpp"
+#include "backend/simulated/futex_queue.hpp"
 #include "backend/simulated/handle_table.hpp"
 #include "backend/simulated/network.hpp"
 #include "backend/simulated/signal_inbox.hpp"
@@ -68,6 +69,7 @@ class simulated_world : public std::enable_shared_from_this<simulated_world> {
     simulated_network& network() noexcept { return network_; }
     class disk& disk() noexcept { return disk_; }
     signal_box& signals() noexcept { return signals_; }
+    futex_queue& sleepers() noexcept { return sleepers_; }
 
     // --- The loops
 
@@ -108,6 +110,7 @@ class simulated_world : public std::enable_shared_from_this<simulated_world> {
     simulated_network network_{*this};
     class disk disk_;
     signal_box signals_;
+    futex_queue sleepers_;
     handle_table handles_;  // after what those in it belong to
 };
 

@@ -52,6 +52,7 @@ thread_way way_of(op_kind kind) noexcept {
     switch (kind) {
         case op_kind::accept: return {share::wait, accept_one};
         case op_kind::connect:
+        case op_kind::futex_wait:
         case op_kind::poll: return {share::wait, plainly};
         case op_kind::receive: return {share::wait, peek, true};
         case op_kind::read: return {share::wait, read_into_memory};
@@ -83,7 +84,10 @@ thread_way way_of(op_kind kind) noexcept {
         case op_kind::close:
         case op_kind::adopt:
         case op_kind::pipe:
-        case op_kind::signals: return {};
+        case op_kind::signals:
+        case op_kind::tee:
+        case op_kind::futex_wake:
+        case op_kind::loop_message: return {};
     }
     return {};
 }
