@@ -49,8 +49,8 @@ submitted threads_backend::submit(operation& op) noexcept {
     switch (waits_on(op) == wait_side::none ? share::none : share_of(op.kind)) {
         case share::none: return submit_immediate(op);
         case share::file: return submit_file(op);
-        case share::wait:
-        case share::send: return submit_blocking(op);
+        case share::send: return submit_send(op);
+        case share::wait: return submit_blocking(op);
     }
     return submitted::busy;
 }
@@ -60,6 +60,16 @@ submitted threads_backend::submit_immediate(operation& op) noexcept {
         op.result = wants_interrupt_signal(op) ? -EINVAL : call(op, call_mode::blocking);
     } while (op.result == -EINTR);  // nobody cancels what is done here and now
     return submitted::completed;
+}
+
+// Most messages fit into the socket's buffer, and then a thread would only be woken to find that out. What is written
+// to may be a file without an end of its own (a terminal, a FIFO), where asking costs as much as it saves.
+submitted threads_backend::submit_send(operation& op) noexcept {
+    if (op.kind == op_kind::send) {
+        op.result = call(op, call_mode::no_wait);
+        if (op.result != -EAGAIN && op.result != -EINTR) return submitted::completed;
+    }
+    return submit_blocking(op);
 }
 
 submitted threads_backend::submit_blocking(operation& op) noexcept {

@@ -34,6 +34,7 @@ class threads_backend final : public backend {
     static std::size_t index_of(const operation& op) noexcept { return static_cast<std::size_t>(share_of(op.kind)); }
 
     submitted submit_immediate(operation& op) noexcept;
+    submitted submit_send(operation& op) noexcept;
     submitted submit_blocking(operation& op) noexcept;
     submitted submit_file(operation& op) noexcept;
     submitted refuse(operation& op) noexcept;

@@ -109,6 +109,18 @@ TEST_F(threads_test, a_send_larger_than_every_buffer_goes_out_whole) {
     EXPECT_TRUE(arrived == first + second);
 }
 
+TEST_F(threads_test, a_send_that_fits_wakes_no_thread) {
+    const unix_pair pair;
+    const std::uint64_t before = target->statistics().enters;
+    const std::string text = "fits";
+    const io_slice slice(text);
+    send_op op(of(pair.near), &slice, 1);
+    EXPECT_EQ(submit(op), submitted::completed);
+    EXPECT_EQ(op.result, 0);
+    EXPECT_EQ(take(pair.far), text);
+    EXPECT_EQ(target->statistics().enters, before);
+}
+
 TEST_F(threads_test, a_send_to_a_closed_peer_is_an_error_and_no_signal) {
     unix_pair pair;
     pair.far = unique_fd();
