@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace penstock::fs {
@@ -46,6 +47,9 @@ struct file_status {
     std::chrono::system_clock::time_point modified;
 };
 
+/// The error of a by-offset call that failed: for EINVAL of a direct file which part of it is misaligned, if any is.
+std::error_code transfer_error(const detail::read_at_op& op, std::int32_t outcome) noexcept;
+
 /// The awaiter of the by-offset calls; yields the number of bytes, which may be less than asked for.
 template <class Op>
 class [[nodiscard]] at_awaiter : detail::awaited<Op> {
@@ -67,7 +71,7 @@ class [[nodiscard]] at_awaiter : detail::awaited<Op> {
     }
     penstock::result<std::size_t> await_resume() const noexcept {
         const std::int32_t outcome = detail::awaited<Op>::await_resume();
-        if (outcome < 0) return std::unexpected(detail::decode(outcome));
+        if (outcome < 0) return std::unexpected(transfer_error(*this, outcome));
         return static_cast<std::size_t>(outcome);
     }
 
@@ -92,7 +96,8 @@ class file {
     bool open() const noexcept { return handle_.valid(); }
 
     /// Reads at most `into.size()` bytes at `offset`; 0 at the end of the file. Errors: pread(2); with
-    /// open_options::direct, invalid_argument unless address, length and offset are multiples of the block size.
+    /// open_options::direct, misaligned_address, _length or _offset (all are invalid_argument) if that is no multiple
+    /// of the file's alignment.
     at_awaiter<detail::read_at_op> read_at(std::span<std::byte> into, std::uint64_t offset) noexcept {
         return {handle_, io_slice(into.data(), into.size()), offset};
     }

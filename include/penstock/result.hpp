@@ -29,6 +29,13 @@ enum class errc : int {
     /// A descriptor was opened whose number is beyond what the backend can watch (FD_SETSIZE), and closed again.
     /// Equals std::errc::too_many_files_open.
     too_many_open_files = 6,
+    /// A read or write of a file opened with open_options::direct, which the kernel only calls an invalid argument:
+    /// what
+    /// of it is no multiple of the file's direct I/O alignment (statx(2), STATX_DIOALIGN). Equal
+    /// std::errc::invalid_argument.
+    misaligned_address = 7,
+    misaligned_length = 8,
+    misaligned_offset = 9,
 };
 
 /// The category of `errc`; its messages say what to do. Static lifetime, any thread.

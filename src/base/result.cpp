@@ -27,13 +27,24 @@ class category final : public std::error_category {
                        "runtime_options::signals";
             case errc::too_many_open_files:
                 return "too many open files for select (FD_SETSIZE " + std::to_string(FD_SETSIZE) + ")";
+            case errc::misaligned_address:
+                return "the memory of a direct read or write is not aligned as the file wants it (512 or 4096 bytes)";
+            case errc::misaligned_length:
+                return "the length of a direct read or write is no multiple of the file's block (512 or 4096 bytes)";
+            case errc::misaligned_offset:
+                return "the offset of a direct read or write is no multiple of the file's block (512 or 4096 bytes)";
         }
         return "unknown penstock error " + std::to_string(code);
     }
 
     std::error_condition default_error_condition(int code) const noexcept override {
-        if (static_cast<errc>(code) == errc::too_many_open_files) return std::errc::too_many_files_open;
-        return {code, *this};
+        switch (static_cast<errc>(code)) {
+            case errc::too_many_open_files: return std::errc::too_many_files_open;
+            case errc::misaligned_address:
+            case errc::misaligned_length:
+            case errc::misaligned_offset: return std::errc::invalid_argument;
+            default: return {code, *this};
+        }
     }
 };
 

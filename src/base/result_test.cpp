@@ -7,9 +7,15 @@
 namespace penstock {
 namespace {
 
-constexpr errc every_errc[] = {
-    errc::too_many_blocked_operations, errc::queue_full,         errc::loop_stopped, errc::unexpected_end,
-    errc::signals_not_blocked,         errc::too_many_open_files};
+constexpr errc every_errc[] = {errc::too_many_blocked_operations,
+                               errc::queue_full,
+                               errc::loop_stopped,
+                               errc::unexpected_end,
+                               errc::signals_not_blocked,
+                               errc::too_many_open_files,
+                               errc::misaligned_address,
+                               errc::misaligned_length,
+                               errc::misaligned_offset};
 
 TEST(result, own_errors_survive_the_encoding_of_operations) {
     for (const errc e : every_errc) {
@@ -45,6 +51,11 @@ TEST(result, a_descriptor_beyond_the_sets_is_one_of_too_many) {
     EXPECT_EQ(code.message(), "too many open files for select (FD_SETSIZE 1024)");
     EXPECT_EQ(code, std::errc::too_many_files_open);  // as any backend says it when the process's limit is reached
     EXPECT_NE(make_error_code(errc::queue_full), std::errc::too_many_files_open);
+}
+
+TEST(result, what_is_misaligned_is_an_invalid_argument_with_a_name) {
+    EXPECT_EQ(make_error_code(errc::misaligned_length), std::errc::invalid_argument);
+    EXPECT_NE(make_error_code(errc::misaligned_length), errc::misaligned_offset);
 }
 
 TEST(result, fail_makes_an_error_of_every_source) {

@@ -207,11 +207,11 @@ TEST_P(files, direct_wants_alignment_and_says_so) {
         EXPECT_EQ(std::memcmp(memory.get() + 8192, text.data(), 8192), 0);
         must(co_await file.sync());
         const auto address = co_await file.read_at(all.subspan(1, 4096), 0);
-        EXPECT_TRUE(is_error(address, std::errc::invalid_argument)) << "address";
+        EXPECT_TRUE(is_error(address, errc::misaligned_address));
         const auto length = co_await file.read_at(all.first(4095), 0);
-        EXPECT_TRUE(is_error(length, std::errc::invalid_argument)) << "length";
+        EXPECT_TRUE(is_error(length, errc::misaligned_length));
         const auto offset = co_await file.read_at(all.first(4096), 17);
-        EXPECT_TRUE(is_error(offset, std::errc::invalid_argument)) << "offset";
+        EXPECT_TRUE(is_error(offset, errc::misaligned_offset));
     });
 }
 
