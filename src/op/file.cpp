@@ -49,8 +49,11 @@ std::int32_t open_op::call(call_mode) noexcept {
     return outcome(::syscall(SYS_openat2, in, path, &describe_open(*this), sizeof(::open_how)));  // glibc has none
 }
 
-std::int32_t read_at_op::call(call_mode) noexcept {
+std::int32_t read_at_op::call(call_mode mode) noexcept {
     const auto most = static_cast<int>(at_most_iov_max(count));
+    if (mode == call_mode::no_wait) {
+        return outcome(::preadv2(target.id, as_iovec(slices), most, static_cast<::off_t>(offset), RWF_NOWAIT));
+    }
     return outcome(::preadv(target.id, as_iovec(slices), most, static_cast<::off_t>(offset)));
 }
 

@@ -1,5 +1,6 @@
 #include "backend/files/file_path.hpp"
 
+#include "backend/files/cached_reads.hpp"
 #include "backend/files/linux_aio_files.hpp"
 #include "backend/files/posix_aio.hpp"
 
@@ -9,7 +10,7 @@ std::expected<std::unique_ptr<file_path>, setup_error> make_file_path(file_engin
                                                                       const file_path_environment& environment) {
     switch (engine) {
         case file_engine::automatic:
-        case file_engine::threads: return nullptr;
+        case file_engine::threads: return std::make_unique<cached_reads>();
         case file_engine::posix_aio: return posix_aio_files::create(environment);
         case file_engine::linux_aio: return linux_aio_files::create(environment);
     }

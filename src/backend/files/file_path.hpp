@@ -49,7 +49,7 @@ struct file_path_environment {
     std::uint32_t aio_slots;  ///< backend_options::aio_slots
 };
 
-/// The one that `engine` names. \return null for the worker pool alone, or why it cannot be had.
+/// The one that `engine` names, or why it cannot be had.
 std::expected<std::unique_ptr<file_path>, setup_error> make_file_path(file_engine engine,
                                                                       const file_path_environment& environment);
 

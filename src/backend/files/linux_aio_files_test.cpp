@@ -1,5 +1,5 @@
 #include "backend/files/file_path_fixture.hpp"
-#include "backend/native_aio/file_blocks.hpp"
+#include "backend/nowait_transfer.hpp"
 
 #include <array>
 #include <cstring>
@@ -192,7 +192,7 @@ TEST_P(linux_aio_files_test, what_is_asked_to_end_and_would_need_a_thread_ends_t
 
 TEST_P(linux_aio_files_test, what_is_no_file_or_too_much_is_left_to_the_pool) {
     const handle file = open(O_RDWR);
-    std::string much(file_blocks::most_from_cache + 1, 'x');
+    std::string much(most_without_waiting + 1, 'x');
     const io_slice slice(much.data(), much.size());
     write_at_op large(file, &slice, 1, 0);
     EXPECT_EQ(submit(large), std::nullopt);

@@ -1,8 +1,8 @@
 #include "backend/native_aio/file_blocks.hpp"
 
+#include "backend/nowait_transfer.hpp"
 #include "op/call.hpp"
 
-#include <sys/stat.h>
 #include <sys/uio.h>
 
 #include <cerrno>
@@ -13,31 +13,10 @@ namespace {
 // What is noted in an operation's scratch: how many bytes were asked for, and whether with RWF_NOWAIT.
 constexpr std::uint64_t tried_without_waiting = std::uint64_t{1} << 63;
 
-std::uint64_t bytes_asked(const read_at_op& op) noexcept {
-    std::uint64_t bytes = 0;
-    const std::uint32_t count = at_most_iov_max(op.count);
-    for (std::uint32_t i = 0; i < count; ++i) bytes += op.slices[i].size;
-    return bytes & ~tried_without_waiting;
-}
-
-file_notes::flag refusal_of(op_kind kind) noexcept {
-    switch (kind) {
-        case op_kind::read_at: return file_notes::refuses_reads;
-        case op_kind::write_at: return file_notes::refuses_writes;
-        default: return file_notes::refuses_syncs;
-    }
-}
-
 std::uint16_t command_for(const read_at_op& op) noexcept {
     const bool reads = op.kind == op_kind::read_at;
     if (op.count == 1) return reads ? IOCB_CMD_PREAD : IOCB_CMD_PWRITE;
     return reads ? IOCB_CMD_PREADV : IOCB_CMD_PWRITEV;
-}
-
-// A short read may have met the end of the file, or a page that is not in the cache.
-bool ends_at(std::int32_t fd, std::uint64_t offset) noexcept {
-    struct ::stat status{};
-    return ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && static_cast<std::uint64_t>(status.st_size) <= offset;
 }
 
 }  // namespace
@@ -60,7 +39,7 @@ bool file_blocks::takes(const operation& op) {
             const std::int32_t fd = transfer.target.id;
             if (!notes_.has(fd, file_notes::on_disk)) return false;
             if (notes_.has(fd, file_notes::direct)) return true;
-            return !notes_.has(fd, refusal_of(op.kind)) && bytes_asked(transfer) <= most_from_cache;
+            return !notes_.has(fd, refusal_of(op.kind)) && bytes_asked(transfer) <= most_without_waiting;
         }
         case op_kind::sync: {
             const std::int32_t fd = static_cast<const sync_op&>(op).target.id;
@@ -86,7 +65,7 @@ void file_blocks::describe(::iocb& block, operation& op) {
                         : reinterpret_cast<std::uintptr_t>(transfer.slices);
     block.aio_nbytes = one ? transfer.slices[0].size : at_most_iov_max(transfer.count);
     block.aio_offset = static_cast<std::int64_t>(transfer.offset);
-    op.scratch[0] = bytes_asked(transfer);
+    op.scratch[0] = bytes_asked(transfer) & ~tried_without_waiting;
     if (notes_.has(transfer.target.id, refusal_of(op.kind))) return;  // O_DIRECT, or it would not be here
     block.aio_rw_flags = RWF_NOWAIT;
     op.scratch[0] |= tried_without_waiting;
@@ -100,15 +79,7 @@ std::optional<std::int32_t> file_blocks::outcome(const operation& op, std::int32
     }
     if ((op.scratch[0] & tried_without_waiting) == 0) return result;
     const auto& transfer = static_cast<const read_at_op&>(op);
-    const std::int32_t fd = transfer.target.id;
-    if (result == -EOPNOTSUPP) notes_.set(fd, refusal_of(op.kind));
-    // EINVAL is also the answer for a file that only has calls of the old kind (some of /proc).
-    const bool is_direct = notes_.has(fd, file_notes::direct);
-    if (result == -EAGAIN || result == -EOPNOTSUPP || (result == -EINVAL && !is_direct)) return std::nullopt;
-    if (result <= 0 || op.kind == op_kind::write_at) return result;
-    const auto bytes = static_cast<std::uint64_t>(result);
-    if (bytes == (op.scratch[0] & ~tried_without_waiting) || ends_at(fd, transfer.offset + bytes)) return result;
-    return std::nullopt;
+    return nowait_outcome(transfer, op.scratch[0] & ~tried_without_waiting, result, notes_);
 }
 
 }  // namespace penstock::detail

@@ -27,10 +27,6 @@ namespace penstock::detail {
 /// Uses the first word of an operation's scratch.
 class file_blocks {
   public:
-    /// Buffered transfers of more than this go to a thread at once: the copy would keep the loop for longer than the
-    /// way to the thread and back takes.
-    static constexpr std::size_t most_from_cache = std::size_t{64} << 10;
-
     /// Notes in the table what native AIO does with files; what is denied stays so.
     static void describe(capability_table& table) noexcept;
     /// Whether the kernel should be asked; if not, a thread must do it.
