@@ -440,7 +440,8 @@ struct adopt_op : operation {
 
 struct pipe_op : operation {
     static constexpr kind_facts about{op_kind::pipe, "pipe"};
-    pipe_op() noexcept : operation(about.kind) {}
+    explicit pipe_op(std::uint32_t bytes = 0) noexcept : operation(about.kind), capacity(bytes) {}
+    std::uint32_t capacity;  ///< bytes that it should hold; 0, and where the kernel allows no more: its default
     handle read_end;
     handle write_end;
     std::int32_t call(call_mode mode) noexcept;

@@ -20,15 +20,16 @@ struct loop_statistics {
     duration sampled_turn_time{0};         ///< working time of sampled turns, waiting excluded
     std::uint64_t sampled_turns = 0;       ///< every 64th turn is timed
     duration longest_sampled_turn{0};
-    std::size_t timers = 0;               ///< set now
-    std::uint32_t in_flight = 0;          ///< operations with the backend now
-    std::uint32_t waiting_for_space = 0;  ///< operations that the backend had no room for, now
-    std::uint64_t posted = 0;             ///< functions posted from elsewhere
-    std::uint64_t post_refused = 0;       ///< posts refused because the queue was full (loop_options::post_capacity)
-    std::uint64_t wakes = 0;              ///< wake-ups asked of the backend
-    std::uint64_t messages = 0;           ///< received from loops
-    std::uint64_t messages_refused = 0;   ///< those for which the queue was full (loop_options::message_capacity)
-    std::size_t transfer_pipes = 0;       ///< open now, idle ones included (loop_options::transfer_pipes)
+    std::size_t timers = 0;                ///< set now
+    std::uint32_t in_flight = 0;           ///< operations with the backend now
+    std::uint32_t waiting_for_space = 0;   ///< operations that the backend had no room for, now
+    std::uint64_t posted = 0;              ///< functions posted from elsewhere
+    std::uint64_t post_refused = 0;        ///< posts refused because the queue was full (loop_options::post_capacity)
+    std::uint64_t wakes = 0;               ///< wake-ups asked of the backend
+    std::uint64_t messages = 0;            ///< received from loops
+    std::uint64_t messages_refused = 0;    ///< those for which the queue was full (loop_options::message_capacity)
+    std::size_t transfer_pipes = 0;        ///< open now, idle ones included (loop_options::transfer_pipes)
+    std::size_t large_transfer_pipes = 0;  ///< of all loops of the process: those that hold 512 KiB; at most 32
     std::uint64_t transfer_pipes_refused = 0;  ///< transfers that had to copy because all were in use
     std::size_t records = 0;                   ///< streams, listeners and other records alive
     std::uint64_t credit_waits = 0;            ///< receives that waited for a lease to end (stream::set_credit)

@@ -184,12 +184,14 @@ task<transfer_pipe*> moving::open_pipe() {
     pipe_pool& pool = from_.home.core().pipes;
     if (transfer_pipe* const idle = pool.take()) co_return idle;
     if (!pool.reserve()) co_return nullptr;
-    awaited<pipe_op, cancellable::no> op;
+    const bool large = pipe_pool::reserve_large();
+    awaited<pipe_op, cancellable::no> op(large ? pipe_pool::large_capacity : 0);
     if (co_await op < 0) {  // no descriptors, most likely; copying needs none
         pool.unreserve();
+        if (large) pipe_pool::unreserve_large();
         co_return nullptr;
     }
-    co_return pool.add(op.read_end, op.write_end);
+    co_return pool.add(op.read_end, op.write_end, large);
 }
 
 task<result<step>> moving::splice_through(transfer_pipe& pipe) {

@@ -1,5 +1,6 @@
 #include <penstock/transfer.hpp>
 
+#include "runtime/pipe_pool.hpp"
 #include "support/temporary_directory.hpp"
 #include "support/traffic.hpp"
 #include <penstock/penstock.hpp>
@@ -328,7 +329,7 @@ TEST_P(transfers, that_are_cancelled_while_they_wait_lose_nothing) {
 TEST_P(transfers, that_are_cancelled_at_a_full_target_account_for_every_byte) {
     run([&]() -> task<> {
         line l = co_await make_line();
-        const std::string text = pattern(16 * megabyte);
+        const std::string text = pattern(48 * megabyte);  // more than all buffers on the way can grow to
         transfer_progress progress;
         co_await with_scope([&](scope& s) -> task<> {
             s.spawn([](net::stream& to, const std::string& all) -> task<> {
@@ -456,6 +457,22 @@ TEST_P(transfers, keep_at_most_a_few_idle_pipes_and_never_more_than_allowed) {
         });
         EXPECT_LE(current_loop->statistics().transfer_pipes, 16U);
     });
+}
+
+TEST_P(transfers, are_through_large_pipes_as_long_as_there_may_be_more) {
+    run([&]() -> task<> {
+        std::size_t taken = 0;  // all but one, by somebody else
+        while (detail::pipe_pool::large() < detail::pipe_pool::most_large - 1 && detail::pipe_pool::reserve_large())
+            ++taken;
+        co_await with_scope([](scope& s) -> task<> {
+            for (int i = 0; i < 4; ++i) spawn(s, move_everything(transport::tcp, 300'000));
+            co_await s.join();
+        });
+        const bool spliced = GetParam().by == way::splice;
+        EXPECT_EQ(current_loop->statistics().large_transfer_pipes, taken + (spliced ? 1 : 0));
+        for (; taken != 0; --taken) detail::pipe_pool::unreserve_large();
+    });
+    EXPECT_EQ(detail::pipe_pool::large(), 0U);
 }
 
 TEST_P(transfers, go_through_pipes_of_the_library) {

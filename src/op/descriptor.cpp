@@ -40,6 +40,7 @@ std::int32_t pipe_op::call(call_mode) noexcept {
     int ends[2];
     const std::int32_t r = outcome(::pipe2(ends, O_CLOEXEC | O_NONBLOCK));
     if (r < 0) return r;
+    if (capacity != 0) ::fcntl(ends[1], F_SETPIPE_SZ, capacity);  // or it stays as it is: /proc/sys/fs/pipe-*
     read_end = {ends[0]};
     write_end = {ends[1]};
     return 0;

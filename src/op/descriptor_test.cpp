@@ -18,6 +18,19 @@ using testing::closes_on_exec;
 using testing::descriptor;
 using testing::is_nonblocking;
 
+TEST(descriptor_call, a_pipe_holds_what_it_is_to_hold) {
+    pipe_op op(256U << 10);
+    ASSERT_EQ(call(op, call_mode::no_wait), 0);
+    const descriptor reader(op.read_end.id);
+    const descriptor writer(op.write_end.id);
+    EXPECT_EQ(::fcntl(reader.get(), F_GETPIPE_SZ), 256 << 10);
+    pipe_op too_much(~0U);
+    ASSERT_EQ(call(too_much, call_mode::no_wait), 0) << "it is a pipe all the same";
+    const descriptor small_reader(too_much.read_end.id);
+    const descriptor small_writer(too_much.write_end.id);
+    EXPECT_GE(::fcntl(small_reader.get(), F_GETPIPE_SZ), 4096);
+}
+
 TEST(descriptor_call, a_pipe_has_two_ends) {
     pipe_op op;
     ASSERT_EQ(call(op, call_mode::no_wait), 0);

@@ -397,6 +397,7 @@ loop_statistics loop::statistics() const {
     const detail::message_box* const box = core_->opened.load(std::memory_order_acquire);
     if (box != nullptr) s.messages_refused = box->refused();
     s.transfer_pipes = core_->pipes.open();
+    s.large_transfer_pipes = detail::pipe_pool::large();
     s.transfer_pipes_refused = core_->pipes.refused();
     s.wakes = core_->wakes.load(std::memory_order_relaxed);
     s.buffers = core_->buffers.statistics();

@@ -4,13 +4,15 @@ namespace penstock::detail {
 namespace {
 
 void note_closed(transfer_pipe& pipe) noexcept {
-    if (--pipe.left_to_close == 0) delete &pipe;
+    if (--pipe.left_to_close != 0) return;
+    if (pipe.large) pipe_pool::unreserve_large();
+    delete &pipe;
 }
 
 }  // namespace
 
-transfer_pipe::transfer_pipe(handle read, handle write) noexcept
-    : read_end(read), write_end(write), close_read(*this, read), close_write(*this, write) {
+transfer_pipe::transfer_pipe(handle read, handle write, bool is_large) noexcept
+    : read_end(read), write_end(write), close_read(*this, read), close_write(*this, write), large(is_large) {
     close_read.run = close_write.run = [](ready_item& item) noexcept {
         auto& op = static_cast<own_close&>(item);
         op.ready = false;
@@ -31,6 +33,12 @@ bool pipe_pool::reserve() noexcept {
     }
     ++open_;
     return true;
+}
+
+bool pipe_pool::reserve_large() noexcept {
+    if (large_.fetch_add(1, std::memory_order_relaxed) < most_large) return true;
+    unreserve_large();
+    return false;
 }
 
 void pipe_pool::give_back(loop& home, transfer_pipe& pipe, bool empty) noexcept {
