@@ -3,6 +3,7 @@
 
 #include <penstock/byte_stream.hpp>
 #include <penstock/detail/stream_record.hpp>
+#include <penstock/owned_handle.hpp>
 
 #include <utility>
 
@@ -63,6 +64,8 @@ class adopted {
 
 /// Takes in `descriptor`. Errors: bad_file_descriptor.
 task<result<adopted>> adopt(int descriptor, ownership whose = ownership::take);
+/// Takes in what came with a message, and closes it if that fails.
+task<result<adopted>> adopt(owned_handle received);
 
 /// Both ends of a new pipe: what is sent to the second is received from the first. pipe2(2).
 task<result<std::pair<adopted, adopted>>> make_pipe();

@@ -11,64 +11,16 @@
 #include <penstock/endpoint.hpp>
 #include <penstock/handle.hpp>
 #include <penstock/loop_message.hpp>
+#include <penstock/op_kind.hpp>
 
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string_view>
 #include <utility>
 
 namespace penstock {
-
-/// Every kind of operation. Each backend answers each kind in a `switch` without `default`, so that a new kind does
-/// not compile until every backend has one. That `op_kind_count` counts them all, src/op/kinds.cpp has checked.
-enum class op_kind : std::uint8_t {
-    nop,       ///< nothing; measures the path
-    socket,    ///< socket(2)
-    bind,      ///< bind(2)
-    listen,    ///< listen(2)
-    accept,    ///< accept4(2); may deliver many
-    connect,   ///< connect(2)
-    receive,   ///< recv(2) into leased buffers; may deliver many
-    send,      ///< sendmsg(2), until everything is sent
-    shutdown,  ///< shutdown(2)
-    name,      ///< getsockname(2), getpeername(2)
-    option,    ///< getsockopt(2), setsockopt(2)
-    open,      ///< openat(2), openat2(2)
-    read_at,   ///< preadv(2)
-    write_at,  ///< pwritev(2)
-    sync,      ///< fsync(2), fdatasync(2)
-    status,    ///< statx(2)
-    read,      ///< read(2) at the descriptor's own position, into a leased buffer
-    write,     ///< writev(2) at the descriptor's own position, until everything is written
-    splice,    ///< splice(2), one step
-    close,     ///< close(2)
-    adopt,     ///< takes in a descriptor of the program
-    pipe,      ///< pipe2(2)
-    signals,   ///< signalfd(2)
-
-    truncate,        ///< ftruncate(2)
-    allocate,        ///< fallocate(2)
-    sync_range,      ///< sync_file_range(2)
-    advise,          ///< posix_fadvise(2)
-    advise_memory,   ///< madvise(2)
-    rename,          ///< renameat2(2)
-    unlink,          ///< unlinkat(2)
-    make_directory,  ///< mkdirat(2)
-    symlink,         ///< symlinkat(2)
-    link,            ///< linkat(2)
-    poll,            ///< poll(2) of one descriptor
-    tee,             ///< tee(2), one step
-    futex_wait,      ///< futex(2), FUTEX_WAIT
-    futex_wake,      ///< futex(2), FUTEX_WAKE
-    loop_message,    ///< a message for another loop
-};
-inline constexpr std::size_t op_kind_count = static_cast<std::size_t>(op_kind::loop_message) + 1;  ///< the last
-
-/// The kind's name, as in the enumeration.
-std::string_view to_string(op_kind kind) noexcept;
 
 namespace detail {
 
@@ -509,6 +461,63 @@ struct loop_message_op : operation {
     std::int32_t call(call_mode mode) noexcept;
 };
 
+/// Memory for what the kernel wants to see of a message, so that it stays as long as the operation; src/op fills it.
+struct message_memory {
+    std::array<std::uint64_t, 7> header;   // left uninitialised: `struct msghdr`
+    std::array<std::uint64_t, 2> slice;    // `struct iovec`
+    std::array<std::uint64_t, 10> beside;  // ancillary data: as many descriptors as may be passed
+};
+
+/// Sends `slices` as one message, or with `segment` as datagrams of so many bytes each, the last of what is left; on a
+/// stream, all of their bytes, the descriptors with the first. What is segmented, and what goes over a stream, is one
+/// slice. The slices and the memory must stay until the final completion. Result: 0.
+struct send_message_op : operation {
+    static constexpr kind_facts about{op_kind::send_message, "send_message", wait_side::write};
+    send_message_op(handle h, const io_slice* s, std::uint32_t n) noexcept
+        : operation(about.kind), target(h), slices(s), count(n) {}
+    handle target;
+    const io_slice* slices;
+    std::uint32_t count;
+    endpoint to;  ///< none: to whom the socket is connected
+    const handle* descriptors = nullptr;
+    std::uint32_t descriptor_count = 0;
+    std::uint16_t segment = 0;  ///< 0: one message
+    bool one_by_one = false;    ///< the kernel can't segment, or not this
+    bool over_path = false;     ///< a datagram between Unix sockets: sent at once or not at all
+    std::size_t transferred = 0;
+    message_memory memory;
+    std::int32_t call(call_mode mode) noexcept;
+    handle waits_for() const noexcept { return target; }
+    wait_side waits_now() const noexcept { return over_path ? wait_side::none : wait_side::write; }
+};
+
+/// Whether it is a Unix socket: over others the kernel would lose the descriptors and say nothing. Handles that are no
+/// descriptors are for the backend to judge.
+bool may_carry_descriptors(handle socket) noexcept;
+
+/// Receives one message into `slices`. Result: bytes that are there; 0 for an empty datagram, and at the end of a
+/// stream. Of segments that came together, `segment` is the size of each but the last.
+struct receive_message_op : operation {
+    static constexpr kind_facts about{op_kind::receive_message, "receive_message", wait_side::read};
+    receive_message_op(handle h, const io_slice* s, std::uint32_t n) noexcept
+        : operation(about.kind), source(h), slices(s), count(n) {}
+    handle source;
+    const io_slice* slices;
+    std::uint32_t count;
+    bool joined = false;                ///< segments may come together
+    std::uint8_t most_descriptors = 0;  ///< at most most_passed_descriptors
+    // What came:
+    bool truncated = false;         ///< it was longer than the slices
+    bool descriptors_lost = false;  ///< there were more than that, or more than the process may have
+    std::uint8_t descriptor_count = 0;
+    std::uint16_t segment = 0;
+    endpoint from;
+    std::array<handle, most_passed_descriptors> descriptors{};  ///< open now, and whose the operation was
+    message_memory memory;
+    std::int32_t call(call_mode mode) noexcept;
+    handle waits_for() const noexcept { return source; }
+};
+
 /// `f.operator()<Op>()` for the type of a kind's operations: the one place that knows all of them.
 template <class F>
 constexpr decltype(auto) with_type_of(op_kind kind, F&& f) {
@@ -551,6 +560,8 @@ constexpr decltype(auto) with_type_of(op_kind kind, F&& f) {
         case op_kind::futex_wait: return f.template operator()<futex_wait_op>();
         case op_kind::futex_wake: return f.template operator()<futex_wake_op>();
         case op_kind::loop_message: return f.template operator()<loop_message_op>();
+        case op_kind::send_message: return f.template operator()<send_message_op>();
+        case op_kind::receive_message: return f.template operator()<receive_message_op>();
     }
     std::unreachable();
 }

@@ -5,6 +5,7 @@
 #include <penstock/buffer_arena.hpp>
 #include <penstock/byte_stream.hpp>
 #include <penstock/chain.hpp>
+#include <penstock/datagram.hpp>
 #include <penstock/directory.hpp>
 #include <penstock/endpoint.hpp>
 #include <penstock/explain.hpp>
@@ -13,6 +14,7 @@
 #include <penstock/listener.hpp>
 #include <penstock/loop.hpp>
 #include <penstock/loop_messages.hpp>
+#include <penstock/owned_handle.hpp>
 #include <penstock/result.hpp>
 #include <penstock/run_blocking.hpp>
 #include <penstock/runtime.hpp>

@@ -15,7 +15,9 @@ struct simulation_faults {
     unsigned interrupted = 0;     ///< EINTR: an attempt must be made again, an accept ends with it, a wait ends early
     unsigned again = 0;           ///< EAGAIN: something was said to be ready and is not, or a submission finds no space
     unsigned reset = 0;           ///< a TCP connection is reset: ECONNRESET on both sides, ECONNABORTED for an accept
-    unsigned delay = 0;           ///< what takes time takes up to 200 ms more; timers are up to 10 ms late
+    unsigned lost_datagram = 0;   ///< over UDP
+    unsigned doubled_datagram = 0;  ///< a datagram over UDP arrives twice
+    unsigned delay = 0;             ///< what takes time takes up to 200 ms more; timers are up to 10 ms late
     unsigned reorder = 0;   ///< what ended in the same turn, independently of each other, is told in another order
     unsigned no_space = 0;  ///< ENOSPC: a write to a file
     unsigned io_error = 0;  ///< EIO: a read, write, sync or status of a file
@@ -44,7 +46,8 @@ struct simulation_options {
     /// The turn's is at least 1 ns, or a loop that is always busy would stop time.
     duration turn_cost = std::chrono::microseconds(1);
     duration item_cost = std::chrono::nanoseconds(100);
-    /// Bytes under way in one direction of a connection, unless socket_option::send_buffer says otherwise.
+    /// Bytes under way in one direction of a connection, unless socket_option::send_buffer says otherwise; and bytes
+    /// of datagrams that wait to be received from a socket (socket_option::receive_buffer).
     std::uint32_t socket_buffer = 64 * 1024;
     /// What may be open at once on the whole machine; beyond it, EMFILE.
     std::uint32_t most_descriptors = 65536;
@@ -70,6 +73,7 @@ struct simulation_statistics {
     std::uint32_t open_descriptors = 0;   ///< now
     std::uint32_t most_descriptors = 0;   ///< the highest so far
     std::uint64_t descriptors_short = 0;  ///< times that simulation_options::most_descriptors was reached
+    std::uint64_t datagrams_dropped = 0;  ///< that found simulation_options::socket_buffer full
     std::uint64_t disk_full = 0;          ///< times that simulation_options::disk_space was
     std::uint64_t mutations = 0;          ///< times that the mutant struck
     simulation_faults injected = {};      ///< how often each fault did

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <penstock/byte_stream.hpp>
+#include <penstock/detail/message_awaiter.hpp>
 #include <penstock/detail/stream_record.hpp>
 #include <penstock/endpoint.hpp>
 
@@ -46,6 +47,21 @@ class stream {
     }
     detail::send_awaiter<detail::send_op> send(std::string_view text) noexcept {
         return {record_, name(), io_slice(text)};
+    }
+
+    /// Unix sockets: sends all of `bytes`, of which there must be some, and with the first of them up to 16
+    /// descriptors, which stay open here, too; unix(7), SCM_RIGHTS. They and the memory must stay until the await ends.
+    /// Errors: also argument_list_too_long (more than 16), bad_file_descriptor, too_many_references (so many are on
+    /// their way already), invalid_argument (no bytes, or no Unix socket).
+    detail::message_send_awaiter send_with(std::span<const handle> descriptors,
+                                           std::span<const std::byte> bytes) noexcept {
+        return {record_, io_slice(bytes), endpoint{}, {.descriptors = descriptors, .needs_bytes = true}};
+    }
+    /// Unix sockets: what comes next, at most as much as `into` has room for and no further than the next message that
+    /// has descriptors, with at most `most` of them (up to 16). receive() would lose them, and may go on in the
+    /// background once it was called: on a stream that was read with it, this answers device_or_resource_busy.
+    detail::passed_awaiter receive_with(std::span<std::byte> into, std::size_t most) noexcept {
+        return {record_, io_slice(into.data(), into.size()), most};
     }
 
     /// Ends our side: the peer reads the end after what was sent. shutdown(2).

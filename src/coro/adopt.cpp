@@ -21,6 +21,12 @@ task<result<adopted>> adopt(int descriptor, ownership whose) {
     co_return make_adopted({taken}, whose == ownership::borrow);
 }
 
+task<result<adopted>> adopt(owned_handle received) {
+    auto taken = co_await adopt(received.name().id, ownership::take);
+    if (taken) static_cast<void>(received.release());
+    co_return taken;
+}
+
 task<result<std::pair<adopted, adopted>>> make_pipe() {
     must_run<detail::pipe_op> op;
     const auto r = co_await op;

@@ -1,5 +1,6 @@
 #include <penstock/file.hpp>
 
+#include "coro/background_close.hpp"
 #include "fs/file_status.hpp"
 
 namespace penstock::fs {
@@ -8,33 +9,10 @@ namespace {
 template <class Op>
 using must_run = detail::awaited<Op, detail::cancellable::no>;
 
-/// Closes a dropped file in the background; frees itself.
-struct background_close : detail::record {
-    background_close(loop& owner, handle h) noexcept : home(owner), op(h) {
-        op.self = this;
-        op.run = [](detail::ready_item& item) noexcept {
-            background_close* const self = static_cast<own_close&>(item).self;
-            self->home.note_descriptor_freed();
-            self->home.remove_record(*self);
-            delete self;
-        };
-        shut_down = [](detail::record&) noexcept {};  // it is ending already
-    }
-    struct own_close : detail::close_op {
-        using close_op::close_op;
-        background_close* self = nullptr;
-    };
-    loop& home;
-    own_close op;
-};
-
 }  // namespace
 
 file::~file() {
-    if (!handle_.valid()) return;
-    auto* const closing = new background_close(*home_, handle_);
-    home_->add_record(*closing);
-    if (!home_->start(closing->op)) home_->enqueue(closing->op);
+    if (handle_.valid()) detail::close_in_background(*home_, handle_);
 }
 
 task<result<void>> file::write_all_at(std::span<const std::byte> from, std::uint64_t offset) {

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+struct msghdr;    // <sys/socket.h>
 struct open_how;  // <linux/openat2.h>
 
 namespace penstock::detail {
@@ -58,6 +59,18 @@ inline const ::iovec* as_iovec(const io_slice* slices) noexcept { return reinter
 
 /// Flags of open(2) for a request; O_CLOEXEC is always among them.
 int open_flags(const open_request& request) noexcept;
+
+/// Fills in the operation's own `struct msghdr`, for the part of it that is to be sent or received next.
+::msghdr& describe_message(send_message_op& op) noexcept;
+::msghdr& describe_message(receive_message_op& op) noexcept;
+/// What sending such a part has come to. \return whether another one follows; if not, `outcome` is the operation's.
+bool message_goes_on(send_message_op& op, std::int32_t& outcome) noexcept;
+/// What the kernel has written beside the bytes of a message that came, so that it is known who owns it.
+void note_message(receive_message_op& op) noexcept;
+/// Whether there is ancillary data, which some kernels do not take from rings.
+bool has_ancillary_data(const operation& op) noexcept;
+/// MSG_* of sendmsg(2) and recvmsg(2), but for whether to wait.
+int message_flags(const operation& op) noexcept;
 
 /// AF_* of a family, SHUT_* of a side.
 int kernel_domain(address_family family) noexcept;

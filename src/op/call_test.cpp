@@ -61,6 +61,8 @@ std::vector<std::shared_ptr<operation>> one_of_each_kind(handle h) {
     add(std::make_shared<futex_wait_op>(a_word, 1, futex_reach::process));
     add(std::make_shared<futex_wake_op>(a_word, 1, futex_reach::process));
     add(std::make_shared<loop_message_op>(nullptr, loop_message{}));
+    add(std::make_shared<send_message_op>(h, nullptr, 0));
+    add(std::make_shared<receive_message_op>(h, nullptr, 0));
     return all;
 }
 
@@ -90,7 +92,8 @@ TEST(call, a_handle_is_waited_for_exactly_by_the_kinds_that_wait_for_readiness) 
         if (ready_decides) waiting.insert(op->kind);
     }
     EXPECT_EQ(waiting, (std::set<op_kind>{op_kind::accept, op_kind::receive, op_kind::read, op_kind::connect,
-                                          op_kind::send, op_kind::write, op_kind::splice, op_kind::poll}));
+                                          op_kind::send, op_kind::write, op_kind::splice, op_kind::poll,
+                                          op_kind::send_message, op_kind::receive_message}));
 }
 
 TEST(call, a_splice_waits_for_the_end_that_it_names) {
@@ -154,6 +157,8 @@ TEST(call, a_handle_that_names_nothing_is_a_bad_descriptor_to_every_kind) {
                 case op_kind::poll:
                 case op_kind::tee:
                 case op_kind::loop_message:
+                case op_kind::send_message:
+                case op_kind::receive_message:
                 case op_kind::close:
                 case op_kind::adopt: EXPECT_EQ(call(*op, mode), -EBADF) << to_string(op->kind);
             }

@@ -6,6 +6,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <poll.h>
 
 #include <cerrno>
@@ -47,6 +48,8 @@ option_name kernel_option(socket_option option) noexcept {
         case socket_option::quick_ack: return {IPPROTO_TCP, TCP_QUICKACK};
         case socket_option::fast_open: return {IPPROTO_TCP, TCP_FASTOPEN};
         case socket_option::user_timeout: return {IPPROTO_TCP, TCP_USER_TIMEOUT};
+        case socket_option::udp_segment: return {IPPROTO_UDP, UDP_SEGMENT};
+        case socket_option::udp_join: return {IPPROTO_UDP, UDP_GRO};
     }
     return {SOL_SOCKET, 0};
 }

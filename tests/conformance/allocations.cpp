@@ -117,6 +117,28 @@ TEST_P(allocations_of, a_message_and_its_answer_are_none) {
     });
 }
 
+TEST_P(allocations_of, a_datagram_and_its_answer_are_none) {
+    if (capabilities().own_world) GTEST_SKIP() << "what is under way there is kept by the machine itself";
+    struct two_sockets {
+        net::datagram_socket near;
+        net::datagram_socket far;
+    };
+    const auto make = []() -> task<two_sockets> {
+        two_sockets made;
+        made.near = must(co_await net::bind_datagram(endpoint::loopback(0)));
+        made.far = must(co_await net::connect_datagram(must(co_await made.near.local_endpoint())));
+        must(co_await made.near.connect(must(co_await made.far.local_endpoint())));
+        co_return made;
+    };
+    std::array<std::byte, 64> memory{};
+    expect_none(make, [&](two_sockets& pair) -> task<> {
+        must(co_await pair.near.send("ping"));
+        must(co_await pair.far.receive(memory));
+        must(co_await pair.far.send_segments(memory, 16));
+        for (int i = 0; i < 4; ++i) must(co_await pair.near.receive(memory));
+    });
+}
+
 TEST_P(allocations_of, reading_a_file_is_none) {
     const temporary_directory directory;
     std::array<std::byte, 512> memory{};

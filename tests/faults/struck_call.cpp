@@ -25,6 +25,16 @@ bool is_stream(int fd) noexcept {
     return type == SOCK_STREAM;
 }
 
+bool never_waits(int fd) noexcept {
+    if (is_stream(fd)) return false;
+    const int before = errno;
+    int domain = 0;
+    ::socklen_t size = sizeof domain;
+    ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
+    errno = before;
+    return domain == AF_UNIX;
+}
+
 std::size_t whole_blocks(std::size_t size) noexcept { return size < block ? size : size / block * block; }
 
 bool struck_call::refused(int fd, bool may_sleep) noexcept {
@@ -41,6 +51,11 @@ bool struck_call::refused(int fd, bool may_sleep) noexcept {
 std::size_t struck_call::less(int fd, std::size_t size, std::size_t least) noexcept {
     if (size <= least || !can_tell_again(fd) || !is_stream(fd) || !short_.strikes()) return size;
     return least + random_number() % (size - least);
+}
+
+unsigned struck_call::fewer(int fd, unsigned count) noexcept {
+    if (count < 2 || !can_tell_again(fd) || !short_.strikes()) return count;
+    return 1 + static_cast<unsigned>(random_number() % (count - 1));
 }
 
 }  // namespace penstock::testing

@@ -18,6 +18,8 @@ class struck_call {
     bool refused(int fd, bool may_sleep) noexcept;
     /// How much to ask for instead of `size`: at least `least`, unless it is less anyway.
     std::size_t less(int fd, std::size_t size, std::size_t least) noexcept;
+    /// How many messages to send instead of `count`: at least one.
+    unsigned fewer(int fd, unsigned count) noexcept;
 
   private:
     fault_point interrupted_;
@@ -29,6 +31,8 @@ class struck_call {
 bool may_sleep(int fd) noexcept;
 /// Whether what is not taken now can be taken later: not so of a datagram.
 bool is_stream(int fd) noexcept;
+/// Whether it is a datagram socket between paths, which nobody waits for: "not now" is told to the program.
+bool never_waits(int fd) noexcept;
 /// As `size`, but a multiple of a block, which a file open with O_DIRECT wants; for what is larger than one.
 std::size_t whole_blocks(std::size_t size) noexcept;
 

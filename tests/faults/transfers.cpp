@@ -21,6 +21,8 @@ constinit struck_call at_preadv("preadv");
 constinit struck_call at_preadv2("preadv2");
 constinit struck_call at_send("send");
 constinit struck_call at_sendmsg("sendmsg");
+constinit struck_call at_sendmmsg("sendmmsg");
+constinit struck_call at_recvmsg("recvmsg");
 constinit struck_call at_write("write");
 constinit struck_call at_writev("writev");
 constinit struck_call at_pwritev("pwritev");
@@ -33,7 +35,9 @@ bool is_count(std::size_t size) noexcept { return size == sizeof(std::uint64_t);
 
 /// A blocking socket that is asked not to wait is the last resort of who has no thread left to wait with: such a caller
 /// tells its own caller that it is full, so it must be.
-bool sleeps_or_asks_once(int fd, int flags) noexcept { return (flags & MSG_DONTWAIT) == 0 || may_sleep(fd); }
+bool sleeps_or_asks_once(int fd, int flags) noexcept {
+    return (flags & MSG_DONTWAIT) == 0 || may_sleep(fd) || never_waits(fd);
+}
 
 /// Makes `call(size)` for as many bytes as the fault wants.
 template <class Call>
@@ -133,6 +137,26 @@ extern "C" {
         return ::sendmsg(fd, &less, flags);
     };
     return in_sequence(at_sendmsg, fd, message->msg_iov, static_cast<int>(message->msg_iovlen), call);
+}
+
+int penstock_faults_sendmmsg(int fd, ::mmsghdr* messages, unsigned count, int flags) {
+    if (at_sendmmsg.refused(fd, sleeps_or_asks_once(fd, flags))) return -1;
+    return ::sendmmsg(fd, messages, at_sendmmsg.fewer(fd, count), flags);
+}
+
+::ssize_t penstock_faults_recvmsg(int fd, ::msghdr* message, int flags) {
+    if (at_recvmsg.refused(fd, (flags & MSG_DONTWAIT) == 0)) return -1;
+    const auto call = [&](const ::iovec* slices, int count) noexcept {
+        ::iovec* const whole = message->msg_iov;
+        const std::size_t whole_count = message->msg_iovlen;
+        message->msg_iov = const_cast<::iovec*>(slices);
+        message->msg_iovlen = static_cast<std::size_t>(count);
+        const ::ssize_t moved = ::recvmsg(fd, message, flags);
+        message->msg_iov = whole;
+        message->msg_iovlen = whole_count;
+        return moved;
+    };
+    return in_sequence(at_recvmsg, fd, message->msg_iov, static_cast<int>(message->msg_iovlen), call);
 }
 
 ::ssize_t penstock_faults_write(int fd, const void* memory, std::size_t size) {

@@ -21,26 +21,29 @@ constexpr int skipped = 77;
 
 /// What becomes of an operation without its opcode. Those that are not listed need none.
 const std::map<op_kind, support> degraded = {
-    {op_kind::accept, support::emulated},    {op_kind::connect, support::emulated},
-    {op_kind::receive, support::emulated},   {op_kind::send, support::emulated},
-    {op_kind::read, support::emulated},      {op_kind::write, support::emulated},
-    {op_kind::open, support::offloaded},     {op_kind::read_at, support::offloaded},
-    {op_kind::write_at, support::offloaded}, {op_kind::sync, support::offloaded},
-    {op_kind::status, support::offloaded},   {op_kind::truncate, support::offloaded},
-    {op_kind::allocate, support::offloaded}, {op_kind::sync_range, support::offloaded},
-    {op_kind::advise, support::offloaded},   {op_kind::advise_memory, support::offloaded},
-    {op_kind::rename, support::offloaded},   {op_kind::unlink, support::offloaded},
-    {op_kind::symlink, support::offloaded},  {op_kind::make_directory, support::offloaded},
-    {op_kind::link, support::offloaded},     {op_kind::futex_wait, support::offloaded},
+    {op_kind::accept, support::emulated},       {op_kind::connect, support::emulated},
+    {op_kind::receive, support::emulated},      {op_kind::send, support::emulated},
+    {op_kind::read, support::emulated},         {op_kind::write, support::emulated},
+    {op_kind::open, support::offloaded},        {op_kind::read_at, support::offloaded},
+    {op_kind::write_at, support::offloaded},    {op_kind::sync, support::offloaded},
+    {op_kind::status, support::offloaded},      {op_kind::truncate, support::offloaded},
+    {op_kind::allocate, support::offloaded},    {op_kind::sync_range, support::offloaded},
+    {op_kind::advise, support::offloaded},      {op_kind::advise_memory, support::offloaded},
+    {op_kind::rename, support::offloaded},      {op_kind::unlink, support::offloaded},
+    {op_kind::symlink, support::offloaded},     {op_kind::make_directory, support::offloaded},
+    {op_kind::link, support::offloaded},        {op_kind::futex_wait, support::offloaded},
+    {op_kind::send_message, support::emulated}, {op_kind::receive_message, support::emulated},
 };
 
-/// IORING_OP_READ and IORING_OP_WRITE serve an operation with an offset and one without.
+/// IORING_OP_READ and IORING_OP_WRITE serve an operation with an offset and one without, IORING_OP_SENDMSG also a send
+/// of several slices.
 op_kind shares_opcode_with(op_kind kind) {
     switch (kind) {
         case op_kind::read: return op_kind::read_at;
         case op_kind::read_at: return op_kind::read;
         case op_kind::write: return op_kind::write_at;
         case op_kind::write_at: return op_kind::write;
+        case op_kind::send_message: return op_kind::send;
         default: return kind;
     }
 }

@@ -94,6 +94,32 @@ def echo_ends_on_ctrl_c(backend, folder):
         check_equal(idle.recv(100), b"", "the end of the idle connection")
 
 
+def udp_echo_sends_back(backend, folder):
+    """Many segments in one call, as the kernel's own clients send them, among others; and a port that is gone."""
+    udp_segment = 103  # of linux/udp.h
+    with Echo(backend, program="udp-echo") as echo, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(PATIENCE)
+        client.connect(echo.host_and_port)
+        for sent in [b"one", b"", os.urandom(65_507)]:
+            client.send(sent)
+            check_equal(digest(client.recv(70_000)), digest(sent), "the datagram that came back")
+        segments = [os.urandom(100) for _ in range(50)]
+        value = (100).to_bytes(2, sys.byteorder)
+        client.sendmsg([b"".join(segments)], [(socket.IPPROTO_UDP, udp_segment, value)])
+        check_equal([client.recv(1000) for _ in segments], segments, "the segments that came back")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone:
+            gone.sendto(b"answer me", echo.host_and_port)
+        client.send(b"still there?")
+        check_equal(client.recv(100), b"still there?", "after an answer that nobody took")
+    with Echo(backend, at=f"unix:{folder}/socket", program="udp-echo"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
+            client.settimeout(PATIENCE)
+            client.bind(f"{folder}/client")
+            client.sendto(b"by a path", f"{folder}/socket")
+            check_equal(client.recv(100), b"by a path", "the datagram that came back")
+    check_complaint(run(example("udp-echo", "127.0.0.1", backend=backend)), 2, "udp-echo: ", "the port is missing")
+
+
 # --- copy -------------------------------------------------------------------------------------------------------
 
 
@@ -380,6 +406,7 @@ def main():
         echo_unix,
         echo_ipv6,
         echo_ends_on_ctrl_c,
+        udp_echo_sends_back,
         copy_sizes,
         copy_replaces,
         copy_refuses,

@@ -172,9 +172,40 @@ inline task<> twice() {
     expect(copy && copy->text() == "x", "tee: the bytes");
 }
 
+inline task<> datagrams() {
+    auto at = co_await net::bind_datagram(endpoint::loopback(0));
+    if (!expect_result(at, "a datagram socket")) co_return;
+    const auto where = co_await at->local_endpoint();
+    if (!expect_result(where, "its name")) co_return;
+    const auto bytes = some_bytes(5);
+    std::vector<std::byte> back(amount);
+    expect_result(co_await at->send_segments(std::span(bytes).first(2500), 1000, *where), "send_message");
+    for (const std::size_t size : {1000, 1000, 500}) {
+        const auto came = co_await at->receive(back);
+        expect(came && came->size == size, "receive_message: the size");
+    }
+    expect_result(co_await at->close(), "close of a datagram socket");
+}
+
+/// Itself goes through itself.
+inline task<> descriptors(std::string path) {
+    const auto where = endpoint::parse("unix:" + path);
+    auto at = co_await net::bind_datagram(*where);
+    if (!expect_result(at, "a Unix datagram socket")) co_return;
+    expect_result(co_await at->connect(*where), "connect to itself");
+    std::vector<std::byte> memory(10);
+    const handle own = at->name();
+    expect_result(co_await at->send_with({&own, 1}, memory), "send_message with a descriptor");
+    const auto came = co_await at->receive_with(memory, 1);
+    expect(came && came->descriptors.size() == 1, "receive_message: the descriptor");
+    expect_result(co_await at->close(), "close of a Unix datagram socket");
+    expect_result(co_await fs::remove_file(path), "unlink of its path");
+}
+
 inline task<> program(std::string path) {
     co_await when_all(words(), messages(), twice());
     co_await when_all(echo(), pipes(), files(path), lengths(path + ".lengths"), names(path + ".names"));
+    co_await when_all(datagrams(), descriptors(path + ".socket"));
     expect_result(co_await sleep_for(duration{0}), "sleep");
 }
 

@@ -109,10 +109,11 @@ class Running:
 
 
 class Echo(Running):
-    """The example `echo`, running; ended by SIGTERM on leaving the `with` block, which it must do cleanly."""
+    """The example `echo`, or one like it, running; ended by SIGTERM on leaving the `with` block, which it must do cleanly."""
 
-    def __init__(self, backend=None, at="127.0.0.1:0", launcher=(), env=None, limits=None, must_start=True):
-        command = [str(word) for word in [*launcher, *example("echo", at, backend=backend)]]
+    def __init__(self, backend=None, at="127.0.0.1:0", launcher=(), env=None, limits=None, must_start=True,
+                 program="echo"):
+        command = [str(word) for word in [*launcher, *example(program, at, backend=backend)]]
         self.child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

@@ -22,7 +22,12 @@ enum class socket_option : std::uint8_t {
     quick_ack,       ///< TCP_QUICKACK
     fast_open,       ///< TCP_FASTOPEN, queue length
     user_timeout,    ///< TCP_USER_TIMEOUT, milliseconds
+    udp_segment,     ///< UDP_SEGMENT, bytes; 0: no segmenting unless a send says so
+    udp_join,        ///< UDP_GRO: segments that came one after the other are received together
 };
+
+/// How many descriptors may go with a message. The kernel itself passes up to 253 (SCM_MAX_FD).
+inline constexpr std::uint8_t most_passed_descriptors = 16;
 
 /// What the way to a file may not lead over; openat2(2), RESOLVE_*.
 struct path_limits {

@@ -181,6 +181,15 @@ void fill(::io_uring_sqe& sqe, const loop_message_op& op, ::msghdr&) noexcept {
     ::io_uring_prep_msg_ring(&sqe, op.door == nullptr ? -1 : op.door->get(), 0, rung_by_another, 0);
 }
 
+// What the kernel writes of a message it writes there when it came, so its memory is the operation's.
+void fill(::io_uring_sqe& sqe, send_message_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_sendmsg(&sqe, op.target.id, &describe_message(op), static_cast<unsigned>(message_flags(op)));
+}
+
+void fill(::io_uring_sqe& sqe, receive_message_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_recvmsg(&sqe, op.source.id, &describe_message(op), static_cast<unsigned>(message_flags(op)));
+}
+
 void fill(::io_uring_sqe& sqe, const close_op& op, ::msghdr&) noexcept { ::io_uring_prep_close(&sqe, op.target.id); }
 
 // In chains only, as a plain call cannot block.
@@ -308,6 +317,11 @@ constexpr kind_plan plan_of(op_kind kind) noexcept {
                                           [] { return futex_wake_op(unused_word, 1, futex_reach::process); });
         case op_kind::loop_message:
             return by_ring<loop_message_op>(IORING_OP_MSG_RING, [] { return loop_message_op(nullptr, {}); });
+        case op_kind::send_message:
+            return by_ring<send_message_op>(IORING_OP_SENDMSG, [] { return send_message_op(nothing, nullptr, 0); });
+        case op_kind::receive_message:
+            return by_ring<receive_message_op>(IORING_OP_RECVMSG,
+                                               [] { return receive_message_op(nothing, nullptr, 0); });
         case op_kind::splice:
             return {.best = route::poll, .why = "splice(2) when polled ready; the opcode would use a kernel thread"};
         case op_kind::socket:

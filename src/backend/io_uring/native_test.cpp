@@ -219,5 +219,51 @@ TEST(native_test, messages_of_one_turn_ring_once) {
     EXPECT_EQ((*made)->statistics().loops_rung, 1U);
 }
 
+task<> exchange_datagrams(net::datagram_socket& own, const endpoint& at, bool in_segments) {
+    std::string text(65536, '\0');
+    const auto memory = std::as_writable_bytes(std::span(text));
+    for (std::uint64_t i = 0; i < times; ++i) {
+        must(co_await own.send_segments(memory.first(1000), in_segments ? 100 : 0, at));
+        EXPECT_EQ(must(co_await own.receive(memory)).size, 1000U);
+    }
+}
+
+task<> exchange_descriptors(stream_pair& pair) {
+    char byte = 'x';
+    const auto memory = std::as_writable_bytes(std::span(&byte, 1));
+    const handle one = pair.near.name();
+    for (std::uint64_t i = 0; i < times; ++i) {
+        must(co_await pair.near.send_with({&one, 1}, memory));
+        EXPECT_EQ(must(co_await pair.far.receive_with(memory, 1)).descriptors.size(), 1U);
+    }
+}
+
+TEST(native_test, each_message_is_an_entry_of_the_ring_whatever_goes_beside_it) {
+    auto made = loop::create({.backend = "io_uring"});
+    if (!made) GTEST_SKIP() << made.error().message;
+    const auto& found = (*made)->explain().capabilities;
+    for (const op_kind kind : {op_kind::send_message, op_kind::receive_message}) {
+        if (found[kind].support != support::native) GTEST_SKIP() << found[kind].why;
+    }
+    auto program = []() -> task<> {
+        auto own = must(co_await net::bind_datagram(endpoint::loopback(0), {.join_segments = true}));
+        const endpoint at = must(co_await own.local_endpoint());
+        std::uint64_t before = entries_submitted();
+        co_await exchange_datagrams(own, at, false);
+        EXPECT_GE(entries_submitted() - before, 2 * times) << "a datagram";
+        if (own.segments_in_kernel() && own.joins_segments()) {
+            before = entries_submitted();
+            co_await exchange_datagrams(own, at, true);
+            EXPECT_GE(entries_submitted() - before, 2 * times) << "segments";
+        }
+        const temporary_directory in;
+        stream_pair pair = co_await connected(*endpoint::parse("unix:" + (in / "socket")));
+        before = entries_submitted();
+        co_await exchange_descriptors(pair);  // each is closed by an entry, too, the last one later
+        EXPECT_GE(entries_submitted() - before, 3 * times - 1) << "descriptors";
+    };
+    (*made)->run(program());
+}
+
 }  // namespace
 }  // namespace penstock

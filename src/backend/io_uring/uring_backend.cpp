@@ -20,6 +20,7 @@ bool needs_no_entry(operation& op) noexcept {
     return (op.kind == op_kind::close && as<close_op>(op).forget_only) ||
            (op.kind == op_kind::accept && as<accept_op>(op).only_pending) ||
            (op.kind == op_kind::splice && as<splice_op>(op).only_pending) ||
+           (op.kind == op_kind::send_message && waits_on(op) == wait_side::none) ||
            (op.kind == op_kind::connect && as<connect_op>(op).address.family() == address_family::unix_path);
 }
 
@@ -65,7 +66,7 @@ submitted uring_backend::submit(operation& op) noexcept {
 
 submitted uring_backend::dispatch(operation& op) noexcept {
     if (needs_no_entry(op)) return submit_call(op);
-    if (writes_to_terminal(op) || precedes_a_call(op)) return submit_polled(op);
+    if (writes_to_terminal(op) || precedes_a_call(op) || (op.scratch[notes] & by_call) != 0) return submit_polled(op);
     const route way = routes_[static_cast<std::size_t>(op.kind)];
     if (op.kind == op_kind::loop_message && way == route::ring) return submit_message(as<loop_message_op>(op));
     switch (way) {

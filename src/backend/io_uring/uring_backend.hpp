@@ -76,6 +76,7 @@ class uring_backend final : public backend {
         beyond_cancel = 1,  ///< the kernel cannot be asked any more to end it: it is on the disk's ring, or on its way
         copies = 2,         ///< this send was refused without copying
         chained = 4,        ///< is in a chain that the kernel has
+        by_call = 8,        ///< the ring has refused what a call may take
     };
 
     static bool marked(const operation& op, mark m) noexcept { return (op.backend_flags & m) != 0; }
@@ -123,6 +124,7 @@ class uring_backend final : public backend {
     void complete_receive(receive_op& op, const ::io_uring_cqe& cqe) noexcept;
     void deliver_bundle(receive_op& op, const ::io_uring_cqe& cqe) noexcept;
     void complete_accept(accept_op& op, const ::io_uring_cqe& cqe) noexcept;
+    void complete_message(operation& op, std::int32_t outcome) noexcept;
     void complete_open(open_op& op, std::int32_t outcome) noexcept;
     void complete_send(send_op& op, const ::io_uring_cqe& cqe) noexcept;
     bool awaits_notification(send_op& op, const ::io_uring_cqe& cqe) noexcept;

@@ -44,6 +44,8 @@ void uring_backend::complete_operation(operation& op, const ::io_uring_cqe& cqe)
         case op_kind::accept: complete_accept(as<accept_op>(op), cqe); return;
         case op_kind::send:
         case op_kind::write: complete_send(as<send_op>(op), cqe); return;
+        case op_kind::send_message:
+        case op_kind::receive_message: complete_message(op, cqe.res); return;
         case op_kind::open: complete_open(as<open_op>(op), cqe.res); return;
         case op_kind::close: complete_close(as<close_op>(op), cqe.res); return;
         case op_kind::loop_message: complete_message(as<loop_message_op>(op), cqe.res); return;
@@ -154,6 +156,26 @@ void uring_backend::go_on_sending(send_op& op, std::int32_t outcome) noexcept {
         return;
     }
     finish(op, outcome < 0 ? outcome : 0);
+}
+
+void uring_backend::complete_message(operation& op, std::int32_t outcome) noexcept {
+    if (must_poll(op, outcome)) return;
+    // Some kernels of 5.x take no ancillary data from a ring (__sys_sendmsg_sock()), but a call may have it.
+    if (outcome == -EINVAL && has_ancillary_data(op) && (op.scratch[notes] & by_call) == 0 && !op.cancel_requested) {
+        op.scratch[notes] |= by_call;
+        submit_again(op);
+        return;
+    }
+    if (op.kind == op_kind::receive_message) {
+        if (outcome >= 0) note_message(as<receive_message_op>(op));
+    } else if (message_goes_on(as<send_message_op>(op), outcome)) {
+        if (!op.cancel_requested) {
+            submit_again(op);
+            return;
+        }
+        outcome = -ECANCELED;
+    }
+    finish(op, outcome);
 }
 
 void uring_backend::complete_open(open_op& op, std::int32_t outcome) noexcept {

@@ -15,6 +15,8 @@ bool joins_batch(op_kind kind) noexcept {
         case op_kind::connect:
         case op_kind::splice:
         case op_kind::poll:
+        case op_kind::send_message:
+        case op_kind::receive_message:
         // Some of these are commands, too, but not of this path (native_aio/file_blocks.cpp).
         case op_kind::open:
         case op_kind::read_at:

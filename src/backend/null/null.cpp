@@ -62,7 +62,9 @@ class null_backend final : public backend {
             case op_kind::tee:
             case op_kind::futex_wait:
             case op_kind::futex_wake:
-            case op_kind::loop_message: break;
+            case op_kind::loop_message:
+            case op_kind::send_message:
+            case op_kind::receive_message: break;
         }
         op.result = -EOPNOTSUPP;
         return submitted::completed;

@@ -135,10 +135,12 @@ bool readiness_backend::worth_trying(const operation& op, const descriptor_state
     switch (op.kind) {
         case op_kind::connect:
         case op_kind::send:
+        case op_kind::send_message:
         case op_kind::poll: return true;  // of a poll nothing is known from the last one, which took nothing
         case op_kind::splice: return side_of(op) == direction::write || state.may_read;
         case op_kind::accept:
         case op_kind::receive:
+        case op_kind::receive_message:
         case op_kind::read: return state.may_read;
         // A descriptor that was never waited for could be a file, on which a write would sleep.
         default: return false;
@@ -178,7 +180,7 @@ std::optional<std::int32_t> readiness_backend::after_attempt(operation& op, desc
         if (op.cancel_requested) return -ECANCELED;
         return stale ? proceed(op, state) : start_waiting(op, state);
     }
-    if (outcome == -ENOBUFS && waits_on(op) == wait_side::read && op.kind != op_kind::accept) {
+    if (outcome == -ENOBUFS && (op.kind == op_kind::receive || op.kind == op_kind::read)) {
         set_place(op, parked);
         ++counted_.parked;
         parked_.push_back(op);

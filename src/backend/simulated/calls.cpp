@@ -18,12 +18,6 @@ constexpr std::size_t short_piece = 8;
 
 }  // namespace
 
-/// Null if there is no such handle, or if it is that of something else.
-template <class Resource>
-std::shared_ptr<Resource> simulated_backend::find(handle h) const noexcept {
-    return std::dynamic_pointer_cast<Resource>(world_->handles().find(h));
-}
-
 std::int32_t simulated_backend::carry_out(operation& op) noexcept {
     const auto on_socket = [this](handle h, auto call) -> std::int32_t {
         if (const auto socket = find<stream_socket>(h)) return call(socket);
@@ -37,6 +31,7 @@ std::int32_t simulated_backend::carry_out(operation& op) noexcept {
         case op_kind::nop: return 0;
         case op_kind::socket: return socket(as<socket_op>(op));
         case op_kind::bind:
+            if (const auto s = find<message_socket>(as<bind_op>(op).target)) return s->bind(as<bind_op>(op).address);
             return on_socket(as<bind_op>(op).target,
                              [&](const auto& s) { return world_->network().bind(s, as<bind_op>(op).address); });
         case op_kind::listen:
@@ -48,12 +43,16 @@ std::int32_t simulated_backend::carry_out(operation& op) noexcept {
         case op_kind::read: return receive(as<receive_op>(op));
         case op_kind::send:
         case op_kind::write: return send(as<send_op>(op));
+        case op_kind::send_message: return send_message(as<send_message_op>(op));
+        case op_kind::receive_message: return receive_message(as<receive_message_op>(op));
         case op_kind::shutdown:
             return on_socket(as<shutdown_op>(op).target,
                              [&](const auto& s) { return s->shutdown(as<shutdown_op>(op).side); });
         case op_kind::name:
+            if (const auto s = find<message_socket>(as<name_op>(op).target)) return s->name(as<name_op>(op));
             return on_socket(as<name_op>(op).target, [&](const auto& s) { return s->name(as<name_op>(op)); });
         case op_kind::option:
+            if (const auto s = find<message_socket>(as<option_op>(op).target)) return s->option(as<option_op>(op));
             return on_socket(as<option_op>(op).target, [&](const auto& s) { return s->option(as<option_op>(op)); });
         case op_kind::open: return open(as<open_op>(op));
         case op_kind::read_at:
@@ -97,8 +96,8 @@ std::int32_t simulated_backend::carry_out(operation& op) noexcept {
 
 std::int32_t simulated_backend::socket(const socket_op& op) {
     if (op.family == address_family::none) return -EAFNOSUPPORT;
-    if (op.type != socket_type::stream) return -EPROTONOSUPPORT;
     if (const std::int32_t r = world_->refuses_another(); r < 0) return r;
+    if (op.type == socket_type::datagram) return world_->open(std::make_shared<message_socket>(*world_, op.family));
     return world_->open(std::make_shared<stream_socket>(*world_, op.family));
 }
 
@@ -123,6 +122,7 @@ std::int32_t simulated_backend::accept(accept_op& op) {
 }
 
 std::int32_t simulated_backend::connect(connect_op& op) {
+    if (const auto s = find<message_socket>(op.target)) return s->connect(op.address);
     const auto socket = find<stream_socket>(op.target);
     if (socket == nullptr) return -ENOTSOCK;
     if ((op.backend_flags & begun) == 0) {
@@ -168,6 +168,27 @@ std::int32_t simulated_backend::send(send_op& op) noexcept {
         if (!advance(op, static_cast<std::size_t>(n)) && cut) return once_more;
     }
     return 0;
+}
+
+std::int32_t simulated_backend::send_message(send_message_op& op) {
+    if (op.descriptor_count != 0) return -EOPNOTSUPP;  // they do not exist here
+    if (const auto socket = find<message_socket>(op.target)) return socket->send(op);
+    const auto stream = find<stream_socket>(op.target);
+    if (stream == nullptr || op.count != 1) return stream == nullptr ? -ENOTSOCK : -EINVAL;
+    const std::span all(static_cast<const std::byte*>(op.slices->data), op.slices->size);
+    while (op.transferred < all.size()) {
+        const std::int32_t n = stream->write(all.subspan(op.transferred));
+        if (n < 0) return n;
+        op.transferred += static_cast<std::size_t>(n);
+    }
+    return 0;
+}
+
+std::int32_t simulated_backend::receive_message(receive_message_op& op) {
+    if (const auto socket = find<message_socket>(op.source)) return socket->receive(op);
+    const auto stream = find<stream_socket>(op.source);
+    if (stream == nullptr || op.count == 0) return stream == nullptr ? -ENOTSOCK : -EINVAL;
+    return stream->read({static_cast<std::byte*>(op.slices->data), op.slices->size});
 }
 
 std::int32_t simulated_backend::splice(const splice_op& op) {

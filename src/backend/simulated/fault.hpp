@@ -18,6 +18,8 @@ inline constexpr fault short_transfer{&simulation_faults::short_transfer, "short
 inline constexpr fault interrupted{&simulation_faults::interrupted, "interrupted"};
 inline constexpr fault again{&simulation_faults::again, "again"};
 inline constexpr fault reset{&simulation_faults::reset, "reset"};
+inline constexpr fault lost_datagram{&simulation_faults::lost_datagram, "lost_datagram"};
+inline constexpr fault doubled_datagram{&simulation_faults::doubled_datagram, "doubled_datagram"};
 inline constexpr fault delay{&simulation_faults::delay, "delay"};
 inline constexpr fault reorder{&simulation_faults::reorder, "reorder"};
 inline constexpr fault no_space{&simulation_faults::no_space, "no_space"};

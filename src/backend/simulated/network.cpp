@@ -1,5 +1,6 @@
 #include "backend/simulated/network.hpp"
 
+#include "backend/simulated/ephemeral_ports.hpp"
 #include "backend/simulated/world.hpp"
 
 #include <algorithm>
@@ -8,8 +9,6 @@
 namespace penstock::detail {
 namespace {
 
-constexpr std::uint16_t first_ephemeral = 32768;
-constexpr std::uint16_t last_ephemeral = 60999;
 constexpr int most_backlog = 4096;                                // net.core.somaxconn
 constexpr duration connect_patience = std::chrono::seconds(127);  // net.ipv4.tcp_syn_retries = 6
 

@@ -80,6 +80,8 @@ class simulated_backend final : public backend, public machine {
     std::int32_t connect(connect_op& op);
     std::int32_t receive(receive_op& op) noexcept;
     std::int32_t send(send_op& op) noexcept;
+    std::int32_t send_message(send_message_op& op);
+    std::int32_t receive_message(receive_message_op& op);
     std::int32_t splice(const splice_op& op);
     std::int32_t tee(const tee_op& op);
     std::int32_t poll(const poll_op& op) noexcept;
@@ -91,8 +93,11 @@ class simulated_backend final : public backend, public machine {
     std::int32_t close(const close_op& op) noexcept;
     std::int32_t pipe(pipe_op& op);
     std::int32_t signals(const signals_op& op);
+    /// Null if there is no such handle, or if it is that of something else.
     template <class Resource>
-    std::shared_ptr<Resource> find(handle h) const noexcept;
+    std::shared_ptr<Resource> find(handle h) const noexcept {
+        return std::dynamic_pointer_cast<Resource>(world_->handles().find(h));
+    }
 
     std::shared_ptr<simulated_world> world_;
     buffer_pool& buffers_;

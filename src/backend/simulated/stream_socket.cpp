@@ -177,6 +177,8 @@ std::int32_t stream_socket::refusal_of(socket_option o) const noexcept {
         case socket_option::quick_ack:
         case socket_option::fast_open:
         case socket_option::user_timeout: return is_unix() ? -EOPNOTSUPP : 0;
+        case socket_option::udp_segment:
+        case socket_option::udp_join: return is_unix() ? -EOPNOTSUPP : -ENOPROTOOPT;
         case socket_option::ipv6_only:
             return family == address_family::ipv6 ? 0 : is_unix() ? -EOPNOTSUPP : -ENOPROTOOPT;
         case socket_option::keep_alive:

@@ -11,7 +11,7 @@
 
 namespace penstock::detail {
 
-inline constexpr std::size_t socket_option_count = static_cast<std::size_t>(socket_option::user_timeout) + 1;
+inline constexpr std::size_t socket_option_count = static_cast<std::size_t>(socket_option::udp_join) + 1;
 
 class stream_socket final : public resource, public std::enable_shared_from_this<stream_socket> {
   public:

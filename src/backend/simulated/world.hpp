@@ -7,6 +7,7 @@
 #include "backend/simulated/fault.hpp"
 #include "backend/simulated/futex_queue.hpp"
 #include "backend/simulated/handle_table.hpp"
+#include "backend/simulated/message_network.hpp"
 #include "backend/simulated/network.hpp"
 #include "backend/simulated/signal_inbox.hpp"
 #include "backend/simulated/trace.hpp"
@@ -67,6 +68,7 @@ class simulated_world : public std::enable_shared_from_this<simulated_world> {
     std::int32_t refuses_another() noexcept;
     std::int32_t open(std::shared_ptr<resource> what);
     simulated_network& network() noexcept { return network_; }
+    message_network& messages() noexcept { return messages_; }
     class disk& disk() noexcept { return disk_; }
     signal_box& signals() noexcept { return signals_; }
     futex_queue& sleepers() noexcept { return sleepers_; }
@@ -108,6 +110,7 @@ class simulated_world : public std::enable_shared_from_this<simulated_world> {
     std::uint32_t last_member_ = 0;
     std::vector<simulated_backend*> members_;
     simulated_network network_{*this};
+    message_network messages_{*this};
     class disk disk_;
     signal_box signals_;
     futex_queue sleepers_;

@@ -53,11 +53,13 @@ thread_way way_of(op_kind kind) noexcept {
         case op_kind::accept: return {share::wait, accept_one};
         case op_kind::connect:
         case op_kind::futex_wait:
+        case op_kind::receive_message:
         case op_kind::poll: return {share::wait, plainly};
         case op_kind::receive: return {share::wait, peek, true};
         case op_kind::read: return {share::wait, read_into_memory};
         case op_kind::splice: return {share::wait, splice_when_ready, true};
         case op_kind::send:
+        case op_kind::send_message:
         case op_kind::write: return {share::send, plainly};
         case op_kind::open:
         case op_kind::read_at:
