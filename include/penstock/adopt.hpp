@@ -33,6 +33,14 @@ class adopted {
     /// The next bytes, at most a buffer's worth; an empty lease at the end. Errors: read(2), operation_canceled.
     detail::receive_awaiter receive() noexcept { return detail::receive_awaiter(record_); }
 
+    /// Whether to read on while nobody waits, up to the credit of 4 buffers, as net::stream does: a sequence of reads
+    /// from one start where the mechanism has such. A cancelled receive then leaves its input for the next one, but
+    /// what was read ahead is no longer in the descriptor for others. Not while a receive is under way.
+    void set_reading_ahead(bool ahead) noexcept {
+        record_->input.credit.reads_ahead = ahead;
+        record_->cancels_reads = !ahead;
+    }
+
     /// Puts back what is left of a lease that receive() has just yielded: the next receive() begins with it.
     void unread(lease rest) noexcept { record_->unread(std::move(rest)); }
 

@@ -37,6 +37,7 @@ struct lease_credit {
     std::uint16_t held = 0;
     std::uint16_t limit = 4;
     bool one_at_a_time = false;  ///< a receive that could go on is to end with one buffer, as a splice may follow
+    bool reads_ahead = false;    ///< a read may go on by itself, as a receive does
     void (*returned)(lease_credit&) noexcept = nullptr;
     void* owner = nullptr;  ///< for `returned`
 

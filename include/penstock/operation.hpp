@@ -8,23 +8,18 @@
 #include <penstock/detail/accepted_queue.hpp>
 #include <penstock/detail/operation_header.hpp>
 #include <penstock/detail/requests.hpp>
+#include <penstock/detail/waiting_operations.hpp>
 #include <penstock/endpoint.hpp>
 #include <penstock/handle.hpp>
-#include <penstock/loop_message.hpp>
 #include <penstock/op_kind.hpp>
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <string_view>
 #include <utility>
 
-namespace penstock {
-
-namespace detail {
-
-class unique_fd;
+namespace penstock::detail {
 
 struct nop_op : operation {
     static constexpr kind_facts about{op_kind::nop, "nop"};
@@ -414,53 +409,6 @@ Op& as(operation& op) noexcept {
     return static_cast<Op&>(op);
 }
 
-/// Takes nothing. Result: what the kernel says of the descriptor, for ready_sides_of().
-struct poll_op : operation {
-    static constexpr kind_facts about{op_kind::poll, "poll", wait_side::read};
-    poll_op(handle h, bool to_write) noexcept : operation(about.kind), target(h), for_writing(to_write) {}
-    handle target;
-    bool for_writing;
-    std::int32_t call(call_mode mode) noexcept;
-    handle waits_for() const noexcept { return target; }
-    wait_side waits_now() const noexcept { return for_writing ? wait_side::write : wait_side::read; }
-};
-
-/// Waits while `word` is `expected`, until it is woken. Result: 0 either way; a wake-up may be for nothing. The call
-/// that sleeps also ends with interrupt(), so that a thread which makes it is not lost.
-struct futex_wait_op : operation {
-    static constexpr kind_facts about{op_kind::futex_wait, "futex_wait", wait_side::wake_up};
-    futex_wait_op(const std::atomic<std::uint32_t>& w, std::uint32_t v, futex_reach r) noexcept
-        : operation(about.kind), word(&w), expected(v), reach(r) {}
-    const std::atomic<std::uint32_t>* word;
-    std::uint32_t expected;
-    futex_reach reach;
-    std::atomic<std::uint32_t> interrupted{0};  ///< a futex itself
-    std::int32_t call(call_mode mode) noexcept;
-    void interrupt() noexcept;
-};
-
-/// Result: how many were woken.
-struct futex_wake_op : operation {
-    static constexpr kind_facts about{op_kind::futex_wake, "futex_wake"};
-    futex_wake_op(const std::atomic<std::uint32_t>& w, std::uint32_t n, futex_reach r) noexcept
-        : operation(about.kind), word(&w), most(n), reach(r) {}
-    const std::atomic<std::uint32_t>* word;
-    std::uint32_t most;
-    futex_reach reach;
-    std::int32_t call(call_mode mode) noexcept;
-};
-
-/// Result: 0 once it is in the other loop's queue, and that is being woken.
-struct loop_message_op : operation {
-    static constexpr kind_facts about{op_kind::loop_message, "loop_message"};
-    loop_message_op(std::shared_ptr<message_box> b, loop_message m) noexcept
-        : operation(about.kind), box(std::move(b)), what(m) {}
-    std::shared_ptr<message_box> box;
-    loop_message what;
-    std::shared_ptr<const unique_fd> door;  ///< of the backend, while it is under way
-    std::int32_t call(call_mode mode) noexcept;
-};
-
 /// Memory for what the kernel wants to see of a message, so that it stays as long as the operation; src/op fills it.
 struct message_memory {
     std::array<std::uint64_t, 7> header;   // left uninitialised: `struct msghdr`
@@ -562,6 +510,7 @@ constexpr decltype(auto) with_type_of(op_kind kind, F&& f) {
         case op_kind::loop_message: return f.template operator()<loop_message_op>();
         case op_kind::send_message: return f.template operator()<send_message_op>();
         case op_kind::receive_message: return f.template operator()<receive_message_op>();
+        case op_kind::tick: return f.template operator()<tick_op>();
     }
     std::unreachable();
 }
@@ -576,5 +525,4 @@ decltype(auto) dispatch(const operation& op, F&& f) {
     return with_type_of(op.kind, [&]<class Op>() -> decltype(auto) { return f(static_cast<const Op&>(op)); });
 }
 
-}  // namespace detail
-}  // namespace penstock
+}  // namespace penstock::detail

@@ -19,6 +19,7 @@
 #include <penstock/run_blocking.hpp>
 #include <penstock/runtime.hpp>
 #include <penstock/scope.hpp>
+#include <penstock/sequences.hpp>
 #include <penstock/serve.hpp>
 #include <penstock/signals.hpp>
 #include <penstock/sleep.hpp>

@@ -36,6 +36,7 @@ struct loop_statistics {
     std::uint64_t accept_pauses = 0;           ///< times accepting paused for lack of descriptors or memory
     std::uint64_t accept_queue_waits = 0;      ///< times it paused since nobody took what came (listen_options::queue)
     std::uint64_t connection_waits = 0;        ///< times serve() paused accepting (serve_options::most_connections)
+    std::uint64_t sequence_pauses = 0;         ///< times a sequence was stopped since nobody took what it told
     std::uint64_t drains_cut = 0;              ///< sessions that serve_options::drain_limit cancelled
     std::uint64_t busy = 0;                    ///< submissions that the backend had no queue space for
     std::uint64_t chains = 0;                  ///< runs of a chain whose steps were one submission

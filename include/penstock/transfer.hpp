@@ -129,7 +129,8 @@ task<result<std::uint64_t>> transfer(From& from, To& to, transfer_progress* prog
 /// nothing.
 /// \return how many bytes, at most `most`; 0 at the end of `from`. A next call begins with the same bytes again.
 /// Errors: invalid_argument if they are not two different pipes, broken_pipe, bad_file_descriptor, operation_canceled;
-/// device_or_resource_busy, also when `from` has bytes that a lease was put back of, which come before the pipe's.
+/// device_or_resource_busy, also when `from` has bytes that a lease was put back of or that were read ahead, which come
+/// before the pipe's.
 task<result<std::size_t>> tee(adopted& from, adopted& to, std::size_t most);
 
 }  // namespace penstock

@@ -13,6 +13,7 @@ capability readiness_capability(op_kind kind) noexcept {
             return {support::offloaded, cancellation::at_completion,
                     "files are always \"ready\"; a pool waits for them"};
         case wait_side::wake_up: return {support::offloaded, cancellation::prompt, "each waits on a thread of its own"};
+        case wait_side::time: return {support::emulated, cancellation::prompt, "by the loop's timers"};
         case wait_side::none: return {support::native, cancellation::prompt, ""};
     }
     return {};

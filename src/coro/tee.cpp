@@ -55,7 +55,7 @@ task<result<std::size_t>> tee(adopted& from, adopted& to, std::size_t most) {
     detail::stream_record* const target = to.record();
     if (source == nullptr || target == nullptr) co_return fail(std::errc::bad_file_descriptor);
     const bool used = source->reader != nullptr || source->waiter != nullptr || target->writer != nullptr;
-    if (used || !source->input.received.empty()) co_return fail(std::errc::device_or_resource_busy);
+    if (used || source->armed() || !source->input.received.empty()) co_return fail(std::errc::device_or_resource_busy);
     detail::tee_use use(*source, *target, co_await detail::this_cancellation{});
     co_await detail::run_under{&use.cancellation()};
     const handle in = source->input.source;  // its owner may have let go of it by the time that this goes on

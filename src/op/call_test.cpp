@@ -63,6 +63,7 @@ std::vector<std::shared_ptr<operation>> one_of_each_kind(handle h) {
     add(std::make_shared<loop_message_op>(nullptr, loop_message{}));
     add(std::make_shared<send_message_op>(h, nullptr, 0));
     add(std::make_shared<receive_message_op>(h, nullptr, 0));
+    add(std::make_shared<tick_op>(duration(1)));
     return all;
 }
 
@@ -127,6 +128,7 @@ TEST(call, a_handle_that_names_nothing_is_a_bad_descriptor_to_every_kind) {
                 case op_kind::open:
                 case op_kind::pipe:
                 case op_kind::signals: break;  // they make their handle
+                case op_kind::tick: EXPECT_EQ(call(*op, mode), -EOPNOTSUPP) << "the loop's timers do"; break;
                 case op_kind::receive:
                 case op_kind::read:
                     EXPECT_EQ(call(*op, mode), -EOPNOTSUPP) << "its buffer is the backend's business";

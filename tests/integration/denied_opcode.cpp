@@ -33,6 +33,7 @@ const std::map<op_kind, support> degraded = {
     {op_kind::symlink, support::offloaded},     {op_kind::make_directory, support::offloaded},
     {op_kind::link, support::offloaded},        {op_kind::futex_wait, support::offloaded},
     {op_kind::send_message, support::emulated}, {op_kind::receive_message, support::emulated},
+    {op_kind::tick, support::emulated},
 };
 
 /// IORING_OP_READ and IORING_OP_WRITE serve an operation with an offset and one without, IORING_OP_SENDMSG also a send

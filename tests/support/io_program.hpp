@@ -202,8 +202,18 @@ inline task<> descriptors(std::string path) {
     expect_result(co_await fs::remove_file(path), "unlink of its path");
 }
 
+inline task<> sequences() {
+    auto clock = every(std::chrono::microseconds(100));
+    expect_result(co_await clock.next(), "tick");
+    auto ends = co_await make_pipe();
+    if (!expect_result(ends, "pipe to read ahead from")) co_return;
+    ends->first.set_reading_ahead(true);
+    const auto bytes = some_bytes(5);
+    co_await when_all(send_halves(ends->second, bytes, "write"), expect_bytes(ends->first, bytes, "reading ahead"));
+}
+
 inline task<> program(std::string path) {
-    co_await when_all(words(), messages(), twice());
+    co_await when_all(words(), messages(), twice(), sequences());
     co_await when_all(echo(), pipes(), files(path), lengths(path + ".lengths"), names(path + ".names"));
     co_await when_all(datagrams(), descriptors(path + ".socket"));
     expect_result(co_await sleep_for(duration{0}), "sleep");

@@ -38,6 +38,7 @@ enum class wait_side : std::uint8_t {
     write,    ///< until it is writable
     file,     ///< sleeps on a disk
     wake_up,  ///< until another thread or process says so, which may be never
+    time,     ///< until a moment, which the loop's timers know
 };
 
 /// What holds for every operation of a kind: the `about` of its struct.

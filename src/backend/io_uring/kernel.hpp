@@ -34,13 +34,16 @@
 
 namespace penstock::detail {
 
+inline constexpr unsigned timeout_multishot = 1U << 6;  // 6.4: IORING_TIMEOUT_MULTISHOT
+
 // Opcodes, with the version that brought them.
-inline constexpr std::uint8_t opcode_send_zc = 47;     // 6.0
-inline constexpr std::uint8_t opcode_sendmsg_zc = 48;  // 6.1
-inline constexpr std::uint8_t opcode_futex_wait = 51;  // 6.7
-inline constexpr std::uint8_t opcode_futex_wake = 52;  // 6.7
-inline constexpr std::uint8_t opcode_ftruncate = 55;   // 6.9
-inline constexpr std::uint8_t opcode_recv_zc = 58;     // 6.15
+inline constexpr std::uint8_t opcode_send_zc = 47;         // 6.0
+inline constexpr std::uint8_t opcode_sendmsg_zc = 48;      // 6.1
+inline constexpr std::uint8_t opcode_read_multishot = 49;  // 6.7
+inline constexpr std::uint8_t opcode_futex_wait = 51;      // 6.7
+inline constexpr std::uint8_t opcode_futex_wake = 52;      // 6.7
+inline constexpr std::uint8_t opcode_ftruncate = 55;       // 6.9
+inline constexpr std::uint8_t opcode_recv_zc = 58;         // 6.15
 
 // FUTEX2_SIZE_U32, FUTEX2_PRIVATE and FUTEX_BITSET_MATCH_ANY of linux/futex.h
 inline constexpr int futex_is_32_bits = 2;

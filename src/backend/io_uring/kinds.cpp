@@ -159,6 +159,7 @@ void fill(::io_uring_sqe& sqe, const link_op& op, ::msghdr&) noexcept {
 
 void fill(::io_uring_sqe& sqe, const poll_op& op, ::msghdr&) noexcept {
     ::io_uring_prep_poll_add(&sqe, op.target.id, static_cast<unsigned>(op.for_writing ? POLLOUT : POLLIN));
+    if (op.many) sqe.len |= IORING_POLL_ADD_MULTI;
 }
 
 // An entry has the flags in place of a descriptor.
@@ -175,6 +176,15 @@ void fill(::io_uring_sqe& sqe, const futex_wake_op& op, ::msghdr&) noexcept {
     const std::uint32_t count = std::min(op.most, static_cast<std::uint32_t>(INT32_MAX));
     ::io_uring_prep_rw(opcode_futex_wake, &sqe, futex_flags(op.reach), op.word, 0, count);
     sqe.addr3 = futex_any_bit;
+}
+
+void fill(::io_uring_sqe& sqe, tick_op& op, ::msghdr&) noexcept {
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(op.period);
+    op.length = {seconds.count(), (op.period - seconds).count()};
+    static_assert(sizeof op.length == sizeof(::__kernel_timespec));
+    constexpr unsigned without_end = 0;
+    ::io_uring_prep_timeout(&sqe, reinterpret_cast<::__kernel_timespec*>(op.length.data()), without_end,
+                            timeout_multishot);
 }
 
 void fill(::io_uring_sqe& sqe, const loop_message_op& op, ::msghdr&) noexcept {
@@ -315,6 +325,7 @@ constexpr kind_plan plan_of(op_kind kind) noexcept {
         case op_kind::futex_wake:
             return by_ring<futex_wake_op>(opcode_futex_wake,
                                           [] { return futex_wake_op(unused_word, 1, futex_reach::process); });
+        case op_kind::tick: return {route::ring, IORING_OP_TIMEOUT, fill_as<tick_op>, attempt_tick};
         case op_kind::loop_message:
             return by_ring<loop_message_op>(IORING_OP_MSG_RING, [] { return loop_message_op(nullptr, {}); });
         case op_kind::send_message:
@@ -357,6 +368,7 @@ route fallback_route(op_kind kind) noexcept {
         case wait_side::write: return route::poll;
         case wait_side::file: return route::pool;
         case wait_side::wake_up: return route::sleep;
+        case wait_side::time:
         case wait_side::none: return route::call;
     }
     return route::call;

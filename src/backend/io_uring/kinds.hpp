@@ -57,6 +57,9 @@ inline void receive_once(::io_uring_sqe& sqe) noexcept {
     sqe.ioprio = static_cast<__u16>(sqe.ioprio & ~IORING_RECV_MULTISHOT);
 }
 
+/// Goes on by itself, a buffer at a time; can_read_ahead() says whether there is such an opcode.
+inline void read_ahead(::io_uring_sqe& sqe) noexcept { sqe.opcode = opcode_read_multishot; }
+
 /// The user_data by which a ring is woken by another: no operation's, and nothing else is told.
 inline constexpr std::uint64_t rung_by_another = ~std::uint64_t{7};
 

@@ -1,5 +1,6 @@
 // That what is said to be native is: the kernel's count of submission entries rises with each operation. By a call or
 // on the worker pool, it would not.
+#include "support/submission_entries.hpp"
 #include "support/temporary_directory.hpp"
 #include "support/traffic.hpp"
 #include <penstock/penstock.hpp>
@@ -8,8 +9,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <string>
 #include <thread>
@@ -21,21 +20,6 @@ namespace {
 using namespace testing;
 
 constexpr std::uint64_t times = 10;
-
-/// Of this process's only ring, from /proc/self/fdinfo.
-std::uint64_t entries_submitted() {
-    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
-        std::error_code gone;
-        if (std::filesystem::read_symlink(entry, gone) != "anon_inode:[io_uring]") continue;
-        std::ifstream about("/proc/self/fdinfo/" + entry.path().filename().string());
-        std::string name;
-        std::uint64_t value = 0;
-        while (about >> name) {
-            if (name == "SqTail:" && about >> value) return value;
-        }
-    }
-    throw std::runtime_error("no ring whose entries could be counted");
-}
 
 struct native_operation {
     op_kind kind;
@@ -136,6 +120,23 @@ TEST(native_test, each_operation_is_an_entry_of_the_ring) {
         }
     };
     (*made)->run(program());
+}
+
+TEST(native_test, features_say_whether_chains_are_one_submission) {
+    for (const bool beside_a_thread : {false, true}) {
+        loop_options options{.backend = "io_uring"};
+        options.bounds.uring.submission_thread = beside_a_thread;
+        auto made = loop::create(options);
+        if (!made) GTEST_SKIP() << made.error().message;
+        bool told = false;
+        for (const feature_report& f : (*made)->explain().features) {
+            if (f.name != "chains") continue;
+            told = true;
+            EXPECT_FALSE(f.detail.empty());
+            EXPECT_FALSE(beside_a_thread && f.on);
+        }
+        EXPECT_TRUE(told);
+    }
 }
 
 // --- Messages between loops

@@ -1,6 +1,7 @@
 #include "backend/io_uring/probe.hpp"
 
 #include "backend/io_uring/zero_copy.hpp"
+#include "op/call.hpp"
 
 #include <poll.h>
 
@@ -30,8 +31,12 @@ capability capability_of(op_kind kind, route way) noexcept {
     const bool waits_for_disk = fallback_route(kind) == route::pool;
     const auto cancels = waits_for_disk ? cancellation::at_completion : cancellation::prompt;
     switch (way) {
-        case route::ring:
-        case route::call: return {support::native, cancels, ""};
+        case route::call:
+            if (usually_waits_on(kind) == wait_side::time) {
+                return {support::emulated, cancels, "the kernel refuses the opcode; by the loop's timers"};
+            }
+            [[fallthrough]];
+        case route::ring: return {support::native, cancels, ""};
         case route::poll:
             if (plan(kind).best == route::poll) return {support::emulated, cancels, plan(kind).why};
             return {support::emulated, cancels, "the kernel refuses the opcode; polled, then called"};
@@ -61,6 +66,15 @@ int attempt(ring& r, operation& op) noexcept {
     return outcome_of(r);
 }
 
+int attempt_tick(ring& r) noexcept {
+    tick_op op(duration(1));
+    ::io_uring_sqe* const sqe = r.next_sqe();
+    ::msghdr unused{};
+    prepare(*sqe, op, unused);
+    sqe->off = 1;  // so many times
+    return outcome_of(r);
+}
+
 std::vector<std::uint8_t> forbidden_opcodes(const backend_options& options) {
     std::vector<std::uint8_t> forbidden;
     for (const op_kind kind : options.denied) {
@@ -86,9 +100,10 @@ int probe(ring& r, route_table& routes, capability_table& capabilities) {
 std::vector<std::uint8_t> opcodes_in_use() {
     // What stands behind no kind, and the second forms of kinds.
     std::vector<std::uint8_t> used = {
-        IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL, IORING_OP_READ,         IORING_OP_READV,   IORING_OP_READ_FIXED,
-        IORING_OP_WRITE,    IORING_OP_WRITEV,       IORING_OP_SENDMSG,      opcode_send_zc,    opcode_sendmsg_zc,
-        IORING_OP_NOP,      IORING_OP_WRITE_FIXED,  IORING_OP_LINK_TIMEOUT, IORING_OP_OPENAT2,
+        IORING_OP_POLL_ADD,    IORING_OP_ASYNC_CANCEL, IORING_OP_READ,        IORING_OP_READV,
+        IORING_OP_READ_FIXED,  IORING_OP_WRITE,        IORING_OP_WRITEV,      IORING_OP_SENDMSG,
+        opcode_send_zc,        opcode_sendmsg_zc,      opcode_read_multishot, IORING_OP_NOP,
+        IORING_OP_WRITE_FIXED, IORING_OP_LINK_TIMEOUT, IORING_OP_OPENAT2,
     };
     for (std::size_t i = 0; i < op_kind_count; ++i) {
         const std::uint8_t opcode = plan(static_cast<op_kind>(i)).opcode;
@@ -142,6 +157,15 @@ bool can_limit_receives(ring& r) noexcept {
     ::msghdr unused{};
     prepare(*sqe, op, unused);
     limit_receive(*sqe, 1);
+    return !lacks_opcode(outcome_of(r));
+}
+
+bool can_read_ahead(ring& r) noexcept {
+    read_op op(handle{});
+    ::io_uring_sqe* const sqe = r.next_sqe();
+    ::msghdr unused{};
+    prepare(*sqe, op, unused);
+    read_ahead(*sqe);
     return !lacks_opcode(outcome_of(r));
 }
 

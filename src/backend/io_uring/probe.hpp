@@ -22,6 +22,12 @@ constexpr bool lacks_opcode(int outcome) noexcept {
 /// Submits the operation's entry to a ring that has nothing else under way. \return what the kernel says.
 int attempt(ring& r, operation& op) noexcept;
 
+/// The same of a clock, which ticks once.
+int attempt_tick(ring& r) noexcept;
+
+/// Whether a read can go on by itself.
+bool can_read_ahead(ring& r) noexcept;
+
 /// The opcodes behind the kinds of options.denied.
 std::vector<std::uint8_t> forbidden_opcodes(const backend_options& options);
 

@@ -39,6 +39,8 @@ std::uint32_t bytes_within_credit(const lease_credit& credit, std::uint32_t buff
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(buffers * buffer_size, 0x7fff'ffff));
 }
 
+bool goes_on_reading(const lease_credit& credit) noexcept { return credit.reads_ahead && !credit.one_at_a_time; }
+
 /// No more is counted than is asked about.
 std::size_t bytes_left(const send_op& op, std::size_t enough) noexcept {
     if (enough == SIZE_MAX) return 0;
@@ -127,6 +129,9 @@ void uring_backend::refine(::io_uring_sqe& sqe, operation& op) noexcept {
             }
             if (bundles_) sqe.ioprio |= IORING_RECVSEND_BUNDLE;
             limit_receive(sqe, bytes_within_credit(as<receive_op>(op).credit, buffers_.buffer_size()));
+            return;
+        case op_kind::read:
+            if (reads_ahead_ && goes_on_reading(as<receive_op>(op).credit)) read_ahead(sqe);
             return;
         case op_kind::send:
             if ((op.scratch[notes] & copies) == 0 &&

@@ -122,6 +122,7 @@ class uring_backend final : public backend {
     void complete(const ::io_uring_cqe& cqe) noexcept;
     void complete_operation(operation& op, const ::io_uring_cqe& cqe) noexcept;
     void complete_receive(receive_op& op, const ::io_uring_cqe& cqe) noexcept;
+    void complete_repeated(repeated_op& op, const ::io_uring_cqe& cqe) noexcept;
     void deliver_bundle(receive_op& op, const ::io_uring_cqe& cqe) noexcept;
     void complete_accept(accept_op& op, const ::io_uring_cqe& cqe) noexcept;
     void complete_message(operation& op, std::int32_t outcome) noexcept;
@@ -172,6 +173,7 @@ class uring_backend final : public backend {
     std::uint64_t enters_when_rung_ = 0;
     bool limits_receives_ = false;
     bool bundles_ = false;
+    bool reads_ahead_ = false;
     bool limits_links_ = false;
     bool waker_armed_ = false;
     bool found_no_entry_ = false;  // something waits for one: entering makes room, so the next wait only polls

@@ -48,10 +48,16 @@ void uring_backend::complete_operation(operation& op, const ::io_uring_cqe& cqe)
         case op_kind::receive_message: complete_message(op, cqe.res); return;
         case op_kind::open: complete_open(as<open_op>(op), cqe.res); return;
         case op_kind::close: complete_close(as<close_op>(op), cqe.res); return;
+        case op_kind::tick: complete_repeated(as<tick_op>(op), cqe); return;
+        case op_kind::poll:
+            if (!as<poll_op>(op).many) break;
+            complete_repeated(as<poll_op>(op), cqe);
+            return;
         case op_kind::loop_message: complete_message(as<loop_message_op>(op), cqe.res); return;
         case op_kind::futex_wait: finish(op, cqe.res == -EAGAIN ? 0 : cqe.res); return;  // another value
-        default: finish(op, cqe.res); return;  // one entry, one result, nothing more to it
+        default: break;
     }
+    finish(op, cqe.res);  // one entry, one result, nothing more to it
 }
 
 void uring_backend::complete_receive(receive_op& op, const ::io_uring_cqe& cqe) noexcept {
@@ -71,6 +77,9 @@ void uring_backend::complete_receive(receive_op& op, const ::io_uring_cqe& cqe) 
     const bool paused = marked(op, pausing) && !op.cancel_requested;
     if (paused && (cqe.res == -ECANCELED || cqe.res == -ENOBUFS)) {
         finish(op, 1);
+    } else if (cqe.res == -EBADFD && op.credit.reads_ahead && !op.cancel_requested) {
+        op.credit.reads_ahead = false;  // a file, which is always ready: it is read as others are
+        submit_again(op);
     } else if (must_poll(op, cqe.res)) {
         return;
     } else if (cqe.res == -ENOBUFS && !op.cancel_requested) {
@@ -79,6 +88,19 @@ void uring_backend::complete_receive(receive_op& op, const ::io_uring_cqe& cqe) 
     } else {
         finish(op, cqe.res == -ENOBUFS ? -ECANCELED : cqe.res);
     }
+}
+
+/// Each time is noted for who takes it; if nobody does, it is stopped.
+void uring_backend::complete_repeated(repeated_op& op, const ::io_uring_cqe& cqe) noexcept {
+    const std::int32_t r = cqe.res == -ETIME ? 1 : cqe.res;
+    if ((cqe.flags & IORING_CQE_F_MORE) != 0) {
+        if (r > 0) op.note(r);
+        out_->more(op);
+        if (op.full()) pause(op);
+        return;
+    }
+    const bool paused = marked(op, pausing) && !op.cancel_requested && r == -ECANCELED;
+    finish(op, paused ? 0 : r);
 }
 
 void uring_backend::deliver_bundle(receive_op& op, const ::io_uring_cqe& cqe) noexcept {

@@ -40,6 +40,7 @@ std::expected<void, setup_error> uring_backend::set_up() {
         return std::unexpected(setup_failure("io_uring: polling or cancelling is refused", -r));
     }
     limits_receives_ = can_limit_receives(*ring_);
+    reads_ahead_ = can_read_ahead(*ring_);
     if (options_.uring.zero_copy_from != 0 && can_send_without_copying(*ring_)) {
         zero_copy_.set_threshold(options_.uring.zero_copy_from);
     }
@@ -98,12 +99,19 @@ void uring_backend::report_features() {
     const uring_options& asked = options_.uring;
     add("provided buffers", provided_.there(), provided_.there() ? "" : "this kernel has no rings of them");
     add("limited receives", limits_receives_, limits_receives_ ? "" : "this kernel does not know them (Linux 6.17)");
+    add("multishot reads", reads_ahead_,
+        reads_ahead_ ? "for adopted::set_reading_ahead()" : "this kernel does not know them (Linux 6.7)");
     add("bundles", bundles_, asked.bundles ? why_no_bundles_ : "not asked for");
     const bool zero_copies = zero_copy_.wants(SIZE_MAX - 1);
     add("zero-copy send", zero_copies,
         zero_copies                 ? "from " + std::to_string(asked.zero_copy_from) + " bytes on"
         : asked.zero_copy_from == 0 ? "not asked for"
                                     : "the kernel refuses it (Linux 6.2)");
+    const bool chains = chainable_.any() && !ring_->has_submission_thread();
+    add("chains", chains,
+        chains              ? "as one submission, of the kinds that have an opcode"
+        : chainable_.none() ? "the kernel refuses the opcodes; step by step"
+                            : "not beside a submission thread, which may stop among the entries; step by step");
     add("polled disks", disks_ != nullptr,
         disks_ != nullptr   ? "a second ring, for files that are open with O_DIRECT"
         : !asked.poll_disks ? "not asked for"

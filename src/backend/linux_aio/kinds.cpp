@@ -48,6 +48,7 @@ bool joins_batch(op_kind kind) noexcept {
         case op_kind::tee:
         case op_kind::futex_wake:
         case op_kind::loop_message:
+        case op_kind::tick:
         // A thread waits for it.
         case op_kind::futex_wait: return false;
     }

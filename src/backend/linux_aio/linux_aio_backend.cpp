@@ -178,6 +178,7 @@ void linux_aio_backend::transfer_ended(operation& op, std::int32_t result) noexc
         case wait_side::write: sent(as<send_op>(op), result); return;
         case wait_side::file: file_ended(op, result); return;
         case wait_side::wake_up:
+        case wait_side::time:
         case wait_side::none: settle(op, result); return;
     }
 }

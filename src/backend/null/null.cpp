@@ -64,7 +64,8 @@ class null_backend final : public backend {
             case op_kind::futex_wake:
             case op_kind::loop_message:
             case op_kind::send_message:
-            case op_kind::receive_message: break;
+            case op_kind::receive_message:
+            case op_kind::tick: break;
         }
         op.result = -EOPNOTSUPP;
         return submitted::completed;

@@ -60,6 +60,7 @@ submitted readiness_backend::submit(operation& op) noexcept {
         return submitted::completed;
     }
     switch (waits_on(op)) {
+        case wait_side::time:
         case wait_side::none: return submit_immediate(op);
         case wait_side::file: return to_file_path(op);
         case wait_side::wake_up: set_place(op, asleep); return sleepers_->submit(op);

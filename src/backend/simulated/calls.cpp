@@ -80,6 +80,7 @@ std::int32_t simulated_backend::carry_out(operation& op) noexcept {
         case op_kind::symlink: return change_name(op);
         case op_kind::splice: return splice(as<splice_op>(op));
         case op_kind::close: return close(as<close_op>(op));
+        case op_kind::tick:
         case op_kind::adopt: return -EOPNOTSUPP;
         case op_kind::poll: return poll(as<poll_op>(op));
         case op_kind::tee: return tee(as<tee_op>(op));

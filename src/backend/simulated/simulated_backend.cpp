@@ -16,6 +16,7 @@ capability_table simulated_capabilities(const backend_options& options) {
     table.of.fill({support::native, cancellation::prompt, ""});
     table[op_kind::adopt] = {support::unsupported, cancellation::prompt,
                              "descriptors of the program do not exist in the simulation"};
+    table[op_kind::tick] = {support::emulated, cancellation::prompt, "by the loop's timers"};
     table.own_world = true;
     apply_denied(table, options);
     return table;
@@ -70,6 +71,7 @@ submitted simulated_backend::submit(operation& op) noexcept {
     if (world_->strikes(faults::again)) return submitted::busy;
     op.scratch[0] = world_->next_number();
     switch (waits_on(op)) {
+        case wait_side::time:
         case wait_side::none: break;
         case wait_side::file: return submit_slow(op);
         case wait_side::wake_up: return submit_sleeping(as<futex_wait_op>(op));

@@ -13,6 +13,7 @@ constexpr std::uint32_t most_file_threads = 16;
 
 // A blocking call on a thread is not this mechanism's way out, as `offloaded` would say, but its way.
 capability capability_of(op_kind kind) noexcept {
+    if (kind == op_kind::tick) return {support::emulated, cancellation::prompt, "by the loop's timers"};
     switch (share_of(kind)) {
         case share::none:
         case share::send: return {support::native, cancellation::prompt, ""};
