@@ -36,7 +36,7 @@ bool pipe_pool::reserve() noexcept {
 }
 
 bool pipe_pool::reserve_large() noexcept {
-    if (large_.fetch_add(1, std::memory_order_relaxed) < most_large) return true;
+    if (large_open.fetch_add(1, std::memory_order_relaxed) < most_large) return true;
     unreserve_large();
     return false;
 }

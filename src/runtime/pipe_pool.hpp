@@ -48,8 +48,8 @@ class pipe_pool {
     transfer_pipe* add(handle read, handle write, bool large) { return new transfer_pipe(read, write, large); }
     /// Whether the next one is to be large; if so, it is given back with its pipe, or by unreserve_large().
     static bool reserve_large() noexcept;
-    static void unreserve_large() noexcept { large_.fetch_sub(1, std::memory_order_relaxed); }
-    static std::size_t large() noexcept { return large_.load(std::memory_order_relaxed); }
+    static void unreserve_large() noexcept { large_open.fetch_sub(1, std::memory_order_relaxed); }
+    static std::size_t large() noexcept { return large_open.load(std::memory_order_relaxed); }
     /// A pipe that is not empty any more can only be closed.
     void give_back(loop& home, transfer_pipe& pipe, bool empty) noexcept;
     /// The loop ends.
@@ -66,7 +66,7 @@ class pipe_pool {
     std::size_t idle_count_ = 0;
     std::uint64_t refused_ = 0;
     list<transfer_pipe> idle_;
-    static inline std::atomic<std::size_t> large_{0};
+    static inline std::atomic<std::size_t> large_open{0};
 };
 
 }  // namespace penstock::detail
