@@ -1,6 +1,7 @@
 #include "backend/simulated/open_file.hpp"
 
 #include "backend/simulated/world.hpp"
+#include "op/alignment.hpp"
 
 #include <algorithm>
 #include <climits>
@@ -10,16 +11,7 @@
 namespace penstock::detail {
 namespace {
 
-constexpr std::uint64_t direct_alignment = 512;
-
-bool is_aligned(const read_at_op& op) {
-    bool good = op.offset % direct_alignment == 0;
-    for (const io_slice& s : std::span(op.slices, op.count)) {
-        good =
-            good && s.size % direct_alignment == 0 && reinterpret_cast<std::uintptr_t>(s.data) % direct_alignment == 0;
-    }
-    return good;
-}
+constexpr direct_alignment of_the_disk{.memory = 512, .offset = 512};
 
 }  // namespace
 
@@ -68,8 +60,7 @@ std::int32_t open_file::write(std::span<const std::byte> from) noexcept {
 std::int32_t open_file::refusal_of(const read_at_op& op) const noexcept {
     if (op.offset > INT64_MAX || op.count > IOV_MAX) return -EINVAL;
     if (file_->what == inode::sort::directory) return -EISDIR;
-    if (how_.direct && !is_aligned(op)) return -EINVAL;
-    return 0;
+    return how_.direct ? misalignment(op, of_the_disk) : 0;
 }
 
 std::int32_t open_file::read_at(const read_at_op& op) noexcept {
