@@ -151,8 +151,7 @@ def slow_origins(backend, folder):
         # Where an answer has to begin before it stalls.
         patient = held.enter_context(Gate(origin, backend=backend, options=options[2:]))
         # Where a client may be late, as on a busy machine: what stalls is to be the origin, in the same limit.
-        late = f"{SOON / 3:.0f}s"
-        unhurried = held.enter_context(Gate(origin, backend=backend, options=[*options[:2], "--body-timeout", late]))
+        unhurried = held.enter_context(Gate(origin, backend=backend, options=[*options[:2], "--body-timeout", "5s"]))
 
         def told(send, status=504, through=gate):
             with client(through) as peer:
