@@ -134,7 +134,7 @@ def slow_origins(backend, folder):
             return
         what = head.start.split(" ")[1][1:]
         if what == "reads-nothing":
-            time.sleep(SOON + 3)
+            time.sleep(SOON + 5)  # longer than any limit here
             return
         peer.body(head, lambda: b"")
         if what in FRAMINGS:
