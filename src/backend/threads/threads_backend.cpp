@@ -66,8 +66,10 @@ submitted threads_backend::submit_immediate(operation& op) noexcept {
 // to may be a file without an end of its own (a terminal, a FIFO), where asking costs as much as it saves.
 submitted threads_backend::submit_send(operation& op) noexcept {
     if (op.kind == op_kind::send) {
-        op.result = call(op, call_mode::no_wait);
-        if (op.result != -EAGAIN && op.result != -EINTR) return submitted::completed;
+        do {
+            op.result = call(op, call_mode::no_wait);
+        } while (op.result == -EINTR);
+        if (op.result != -EAGAIN) return submitted::completed;
     }
     return submit_blocking(op);
 }
@@ -82,10 +84,10 @@ submitted threads_backend::submit_blocking(operation& op) noexcept {
     return submitted::queued;
 }
 
-// A burst of sends that do not block must not fail for want of threads to block, so they are tried here
-// first.
+// A burst of writes that do not block must not fail for want of threads to block, so they are tried here first; sends
+// have been.
 submitted threads_backend::refuse(operation& op) noexcept {
-    op.result = share_of(op.kind) == share::send ? call(op, call_mode::no_wait) : -EAGAIN;
+    op.result = op.kind == op_kind::write ? call(op, call_mode::no_wait) : -EAGAIN;
     if (op.result == -EAGAIN) {
         note_blocked_operations_limit(limit(op));
         op.result = encode(errc::too_many_blocked_operations);
