@@ -1,4 +1,5 @@
 // tee(2) between pipes, as a task that waits for both.
+#include "coro/streams_in_use.hpp"
 #include <penstock/detail/await.hpp>
 #include <penstock/transfer.hpp>
 
@@ -10,35 +11,6 @@ namespace detail {
 namespace {
 
 constexpr std::size_t most_per_tee = std::size_t{1} << 30;  // more than a pipe holds
-
-/// Both pipes are in use as long as it lives. Closing one of them cancels it.
-class tee_use {
-  public:
-    tee_use(stream_record& from, stream_record& to, cancel_state* surroundings) noexcept : from_(from), to_(to) {
-        cancel_.inherit(surroundings);
-        reader_.cancel = writer_.cancel = &cancel_;
-        reader_.closing = writer_.closing = [](stream_user& u) noexcept { static_cast<user&>(u).cancel->request(); };
-        from_.reader = &reader_;
-        to_.writer = &writer_;
-    }
-    tee_use(const tee_use&) = delete;
-    tee_use& operator=(const tee_use&) = delete;
-    ~tee_use() {
-        from_.leave_reading();
-        to_.leave_writing();
-    }
-    cancel_state& cancellation() noexcept { return cancel_; }
-
-  private:
-    struct user : stream_user {
-        cancel_state* cancel = nullptr;
-    };
-    stream_record& from_;
-    stream_record& to_;
-    cancel_state cancel_;
-    user reader_;
-    user writer_;
-};
 
 /// Which of the two it was that had nothing or no room is not told, so both are waited for.
 task<std::int32_t> both_ready(handle source, handle target) {
@@ -56,7 +28,7 @@ task<result<std::size_t>> tee(adopted& from, adopted& to, std::size_t most) {
     if (source == nullptr || target == nullptr) co_return fail(std::errc::bad_file_descriptor);
     const bool used = source->reader != nullptr || source->waiter != nullptr || target->writer != nullptr;
     if (used || source->armed() || !source->input.received.empty()) co_return fail(std::errc::device_or_resource_busy);
-    detail::tee_use use(*source, *target, co_await detail::this_cancellation{});
+    detail::streams_in_use use(*source, *target, co_await detail::this_cancellation{});
     co_await detail::run_under{&use.cancellation()};
     const handle in = source->input.source;  // its owner may have let go of it by the time that this goes on
     const handle out = target->input.source;

@@ -1,5 +1,6 @@
 #include <penstock/transfer.hpp>
 
+#include "coro/streams_in_use.hpp"
 #include "runtime/loop_core.hpp"
 
 #include <algorithm>
@@ -40,21 +41,10 @@ class moving {
           to_(to),
           most_(most),
           done_(progress),
-          ahead_(ahead != nullptr && !ahead->slices.empty() ? ahead : nullptr) {
-        cancel_.inherit(surroundings);
-        reader_.cancel = writer_.cancel = &cancel_;
-        reader_.closing = writer_.closing = [](stream_user& u) noexcept { static_cast<user&>(u).cancel->request(); };
-        from_.reader = &reader_;
-        to_.writer = &writer_;
-    }
-    moving(const moving&) = delete;
-    moving& operator=(const moving&) = delete;
-    ~moving() {
-        from_.leave_reading();
-        to_.leave_writing();
-    }
+          ahead_(ahead != nullptr && !ahead->slices.empty() ? ahead : nullptr),
+          use_(from, to, surroundings) {}
 
-    cancel_state& cancellation() noexcept { return cancel_; }
+    cancel_state& cancellation() noexcept { return use_.cancellation(); }
 
     bool worth_splicing() const noexcept {
         const capability_table& can = from_.home.explain().capabilities;
@@ -68,10 +58,6 @@ class moving {
     task<result<step>> send_ahead(bool more_follows);
 
   private:
-    struct user : stream_user {
-        cancel_state* cancel = nullptr;
-    };
-
     std::uint64_t left() const noexcept { return most_ - done_.taken; }
 
     std::unexpected<std::error_code> failed(transfer_side side, std::error_code why) noexcept {
@@ -94,9 +80,7 @@ class moving {
     const std::uint64_t most_;
     transfer_progress& done_;
     transfer_ahead* ahead_;  // null once it was sent
-    cancel_state cancel_;
-    user reader_;
-    user writer_;
+    streams_in_use use_;
     std::int32_t send_failure_ = 0;  // of send(), which tells how much was sent all the same
     std::uint64_t in_pipe_ = 0;
 };
@@ -127,7 +111,7 @@ task<result<step>> moving::by_copying() {
 }
 
 task<result<step>> moving::copy_piece() {
-    auto piece = co_await receive_awaiter(from_, reader_);
+    auto piece = co_await receive_awaiter(from_, use_.reader());
     if (!piece) co_return failed(transfer_side::from, piece.error());
     if (piece->empty()) co_return step::done;
     const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(piece->size(), left()));
