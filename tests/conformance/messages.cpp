@@ -47,17 +47,6 @@ task<result<received>> receive_one(Socket& from, std::size_t room = 100,
     co_return received{std::move(text), std::move(*about)};
 }
 
-struct raw_pipe {
-    raw_pipe() {
-        int ends[2];
-        if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe2");
-        reader = descriptor(ends[0]);
-        writer = descriptor(ends[1]);
-    }
-    descriptor reader;
-    descriptor writer;
-};
-
 /// What is written to the pipe's end that has come is read from the one that stayed.
 task<> expect_writer(net::passed_descriptors& came, std::size_t number, raw_pipe& of) {
     owned_handle end = came.take(number);

@@ -17,25 +17,6 @@ class sequences : public on_backend {
 };
 PENSTOCK_ON_EVERY_BACKEND(sequences);
 
-struct raw_pipe {
-    raw_pipe() {
-        int ends[2];
-        if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) throw std::runtime_error("pipe2");
-        reader = descriptor(ends[0]);
-        writer = descriptor(ends[1]);
-    }
-    descriptor reader;
-    descriptor writer;
-};
-
-std::string drain(const descriptor& from) {
-    std::string all;
-    char piece[4096];
-    for (::ssize_t n = 0; (n = ::read(from.get(), piece, sizeof piece)) > 0;)
-        all.append(piece, static_cast<std::size_t>(n));
-    return all;
-}
-
 task<> write_later(const descriptor& to, int after = 5) {
     co_await turns(after);
     write_text(to.name(), "x");
@@ -49,20 +30,20 @@ task<result<std::uint64_t>> next_of(tick_sequence& of) { co_return co_await of.n
 TEST_P(sequences, a_descriptor_tells_each_time_that_it_is_readable) {
     if (!adopts()) GTEST_SKIP() << own_world;
     run([]() -> task<> {
-        raw_pipe pipe;
+        raw_pipe pipe(O_NONBLOCK);
         auto ready = must(co_await watch_readable(pipe.reader.get()));
         write_text(pipe.writer.name(), "x");
         for (int i = 0; i < 20; ++i) {
             const ready_sides found = must(co_await ready.next());
             EXPECT_TRUE(found.readable);
-            drain(pipe.reader);
+            read_available(pipe.reader.name());
             co_await write_later(pipe.writer, i % 3);
         }
         co_await with_scope([&](scope& s) -> task<> {
             must(co_await ready.next());
-            drain(pipe.reader);
+            read_available(pipe.reader.name());
             spawn(s, write_later(pipe.writer));
-            while (drain(pipe.reader).empty()) must(co_await ready.next());  // which may be for nothing
+            while (read_available(pipe.reader.name()).empty()) must(co_await ready.next());  // which may be for nothing
             co_await s.join();
         });
         pipe.writer.reset();
@@ -75,7 +56,7 @@ TEST_P(sequences, a_descriptor_tells_each_time_that_it_is_readable) {
 TEST_P(sequences, a_descriptor_tells_that_it_is_writable) {
     if (!adopts()) GTEST_SKIP() << own_world;
     run([]() -> task<> {
-        raw_pipe pipe;
+        raw_pipe pipe(O_NONBLOCK);
         auto ready = must(co_await watch_writable(pipe.writer.get()));
         const ready_sides found = must(co_await ready.next());
         EXPECT_TRUE(found.writable);
@@ -85,21 +66,21 @@ TEST_P(sequences, a_descriptor_tells_that_it_is_writable) {
 TEST_P(sequences, what_nobody_takes_is_told_as_one_and_stops_what_tells) {
     if (!adopts()) GTEST_SKIP() << own_world;
     run([]() -> task<> {
-        raw_pipe pipe;
+        raw_pipe pipe(O_NONBLOCK);
         auto ready = must(co_await watch_readable(pipe.reader.get()));
         write_text(pipe.writer.name(), "x");
         must(co_await ready.next());
         for (int i = 0; i < 100; ++i) {
-            drain(pipe.reader);
+            read_available(pipe.reader.name());
             write_text(pipe.writer.name(), "x");
             co_await yield();
         }
         const ready_sides found = must(co_await ready.next());
         EXPECT_TRUE(found.readable);
-        drain(pipe.reader);
+        read_available(pipe.reader.name());
         co_await with_scope([&](scope& s) -> task<> {
             spawn(s, write_later(pipe.writer));
-            while (drain(pipe.reader).empty()) must(co_await ready.next());
+            while (read_available(pipe.reader.name()).empty()) must(co_await ready.next());
             co_await s.join();
         });
         co_await ready.close();
@@ -109,7 +90,7 @@ TEST_P(sequences, what_nobody_takes_is_told_as_one_and_stops_what_tells) {
 TEST_P(sequences, a_cancelled_wait_for_readiness_loses_nothing) {
     if (!adopts()) GTEST_SKIP() << own_world;
     run([]() -> task<> {
-        raw_pipe pipe;
+        raw_pipe pipe(O_NONBLOCK);
         auto ready = must(co_await watch_readable(pipe.reader.get()));
         for (const int after : moments) {
             const auto r = co_await cancelled_after(after, next_of(ready));
@@ -125,7 +106,7 @@ TEST_P(sequences, a_cancelled_wait_for_readiness_loses_nothing) {
 TEST_P(sequences, one_at_a_time_and_a_close_ends_who_waits) {
     if (!adopts()) GTEST_SKIP() << own_world;
     run([]() -> task<> {
-        raw_pipe pipe;
+        raw_pipe pipe(O_NONBLOCK);
         auto ready = must(co_await watch_readable(pipe.reader.get()));
         co_await with_scope([&](scope& s) -> task<> {
             spawn(s, [](readiness_sequence& of) -> task<> {

@@ -26,17 +26,6 @@ class waits : public on_backend {
 };
 PENSTOCK_ON_EVERY_BACKEND(waits);
 
-struct raw_pipe {
-    raw_pipe() {
-        int ends[2];
-        if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe2");
-        reader = descriptor(ends[0]);
-        writer = descriptor(ends[1]);
-    }
-    descriptor reader;
-    descriptor writer;
-};
-
 task<> write_later(const descriptor& to) {
     co_await turns(5);
     write_text(to.name(), "x");

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <future>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -36,6 +37,18 @@ class descriptor {
 
   private:
     int fd_ = -1;
+};
+
+/// A pipe of the program's. `flags` as of pipe2(2), besides O_CLOEXEC.
+struct raw_pipe {
+    explicit raw_pipe(int flags = 0) {
+        int ends[2];
+        if (::pipe2(ends, O_CLOEXEC | flags) != 0) throw std::runtime_error("pipe2");
+        reader = descriptor(ends[0]);
+        writer = descriptor(ends[1]);
+    }
+    descriptor reader;
+    descriptor writer;
 };
 
 /// A handle that names nothing: every call on it is answered with EBADF.
