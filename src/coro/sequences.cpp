@@ -96,9 +96,22 @@ result<ready_sides> readiness_record::take() noexcept {
 
 // --- Ticks
 
+namespace {
+
+/// A mechanism may end a clock by itself after many ticks. Then it is started anew: nobody said that it is to stop.
+void on_tick(tick_record& clock) noexcept {
+    const bool to_go_on = clock.ticking.final && clock.ticking.result > 0 && !clock.shutting;
+    clock.on_input();
+    if (to_go_on && !clock.armed() && !clock.ticking.full()) static_cast<void>(clock.home.start(clock.ticking));
+}
+
+}  // namespace
+
 tick_record::tick_record(loop& owner, duration period) noexcept
     : sequence_record(owner, ticking), ticking(*this, period) {
-    ticking.run = [](ready_item& item) noexcept { static_cast<of_sequence<tick_op>&>(item).self.on_input(); };
+    ticking.run = [](ready_item& item) noexcept {
+        on_tick(static_cast<tick_record&>(static_cast<of_sequence<tick_op>&>(item).self));
+    };
     timer.self = this;
     timer.fire = [](timer_node& t) noexcept { static_cast<own_timer&>(t).self->on_timer(); };
     begin = [](sequence_record& r) noexcept { static_cast<tick_record&>(r).start_clock(); };

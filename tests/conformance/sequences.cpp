@@ -154,6 +154,20 @@ TEST_P(sequences, a_clock_stops_when_nobody_takes_its_ticks) {
     });
 }
 
+TEST_P(sequences, a_clock_that_ticks_faster_than_the_loop_turns_goes_on_and_can_be_stopped) {
+    run([]() -> task<> {
+        constexpr std::uint64_t more_than_one_start_brings = 600;
+        auto fast = every(1us);
+        for (std::uint64_t ticks = 0; ticks < more_than_one_start_brings;) ticks += must(co_await fast.next());
+        co_await fast.close();
+        for (int i = 0; i < 20; ++i) {
+            auto stopped = every(1us);
+            must(co_await stopped.next());
+            co_await stopped.close();
+        }
+    });
+}
+
 TEST_P(sequences, a_cancelled_wait_for_a_tick_loses_none_and_a_close_ends_one) {
     run([]() -> task<> {
         auto slow = every(long_time);

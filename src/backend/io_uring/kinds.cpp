@@ -182,8 +182,7 @@ void fill(::io_uring_sqe& sqe, tick_op& op, ::msghdr&) noexcept {
     const auto seconds = std::chrono::floor<std::chrono::seconds>(op.period);
     op.length = {seconds.count(), (op.period - seconds).count()};
     static_assert(sizeof op.length == sizeof(::__kernel_timespec));
-    constexpr unsigned without_end = 0;
-    ::io_uring_prep_timeout(&sqe, reinterpret_cast<::__kernel_timespec*>(op.length.data()), without_end,
+    ::io_uring_prep_timeout(&sqe, reinterpret_cast<::__kernel_timespec*>(op.length.data()), most_ticks_per_entry,
                             timeout_multishot);
 }
 

@@ -63,6 +63,10 @@ inline void read_ahead(::io_uring_sqe& sqe) noexcept { sqe.opcode = opcode_read_
 /// The user_data by which a ring is woken by another: no operation's, and nothing else is told.
 inline constexpr std::uint64_t rung_by_another = ~std::uint64_t{7};
 
+/// After so many ticks a clock needs another entry. One that ticks faster than the loop turns can't be cancelled: it is
+/// about to tick whenever the kernel looks for it. So it ends by itself, after no more turns than this.
+inline constexpr unsigned most_ticks_per_entry = 256;
+
 /// A poll for the side that the operation waits for: one time, or with `edges` at each change. The kernel always looks
 /// for the end of the other side, too, so that where this has come a one-time poll waits for nothing.
 void prepare_poll(::io_uring_sqe& sqe, const operation& op, bool edges) noexcept;

@@ -55,6 +55,7 @@ class uring_backend final : public backend {
         for_unlinked_limit = for_limit | ring::unlinked,
     };
     static constexpr std::uint64_t tag_mask = 7;
+    static constexpr std::uint64_t cancel_of_ticks = for_cancel | (tag_mask + 1);  // an operation of kind tick
     // Where an operation is, and what was asked for it; in operation::backend_flags.
     enum mark : std::uint8_t {
         in_ring = 1,

@@ -18,6 +18,12 @@ bool refuses_zero_copy(std::int32_t outcome) noexcept {
     return outcome == -EOPNOTSUPP || outcome == -ENOMEM || outcome == -ENOBUFS;
 }
 
+/// Whether a cancellation may have to be asked for again. With EALREADY the kernel makes end what is running, but not a
+/// clock that is about to tick.
+bool has_missed(std::int32_t outcome, bool of_ticks) noexcept {
+    return outcome == -ENOENT || (outcome == -EALREADY && of_ticks);
+}
+
 }  // namespace
 
 // --- Completing --------------------------------------------------------------------------------------------
@@ -29,7 +35,7 @@ void uring_backend::complete(const ::io_uring_cqe& cqe) noexcept {
         case for_operation: complete_operation(*op, cqe); return;
         case for_poll: complete_poll(*op, cqe); return;
         case for_waker: waker_armed_ = (cqe.flags & IORING_CQE_F_MORE) != 0; return;
-        case for_cancel: cancels_missed_ |= cqe.res == -ENOENT; return;
+        case for_cancel: cancels_missed_ |= has_missed(cqe.res, cqe.user_data == cancel_of_ticks); return;
         case for_linked: complete_linked(*op, cqe.res); return;
         case for_limit: complete_limit(*op, cqe.res); return;
         case for_unlinked: complete_linked(*op, -EAGAIN); return;
@@ -324,11 +330,12 @@ bool uring_backend::submit_cancel(const operation& op) noexcept {
     const tag unpolled = (op.scratch[notes] & chained) != 0 ? for_linked : for_operation;
     const tag t = marked(op, polled) ? for_poll : unpolled;
     ::io_uring_prep_cancel64(sqe, reinterpret_cast<std::uintptr_t>(&op) | t, 0);
-    sqe->user_data = for_cancel;
+    sqe->user_data = op.kind == op_kind::tick ? cancel_of_ticks : std::uint64_t{for_cancel};
     return true;
 }
 
-/// The kernel does not find an operation which it is about to try again, so whatever has not ended is asked again.
+/// The kernel does not find an operation which it is about to try again, nor a clock that is about to tick, so whatever
+/// has not ended is asked again. A clock that is about to tick each time ends after most_ticks_per_entry.
 void uring_backend::retry_cancels() noexcept {
     if (!std::exchange(cancels_missed_, false)) return;
     for (operation* op = cancelling_.front(); op != nullptr && !cancels_missed_; op = cancelling_.next(*op)) {
