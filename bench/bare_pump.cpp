@@ -5,6 +5,7 @@
 #include "support/sockets.hpp"
 
 #include <cstdio>
+#include <map>
 #include <string>
 
 namespace {
@@ -23,12 +24,17 @@ int main(int count, char** values) {
     const bench::arguments arguments{
         count,
         values,
-        {.usage = "bare_pump --mechanism io_uring|epoll --listen 127.0.0.1:PORT --to 127.0.0.1:PORT",
+        {.usage = "bare_pump --mechanism io_uring|epoll|splice --listen 127.0.0.1:PORT --to 127.0.0.1:PORT",
          .options = {"--mechanism", "--listen", "--to"},
          .flags = {}}};
-    const std::string mechanism = arguments.text("--mechanism");
-    if (mechanism != "io_uring" && mechanism != "epoll") {
-        arguments.misuse("unknown mechanism '" + mechanism + "'");
+    const std::map<std::string, decltype(&bench::pump_with_epoll)> pumps{
+        {"io_uring", bench::pump_with_io_uring},
+        {"epoll", bench::pump_with_epoll},
+        {"splice", bench::pump_with_large_pipes},
+    };
+    const auto pump = pumps.find(arguments.text("--mechanism"));
+    if (pump == pumps.end()) {
+        arguments.misuse("unknown mechanism '" + arguments.text("--mechanism") + "'");
     }
     const sockaddr_in upstream = address(arguments, "--to");
     const int listener = bench::listen_on(address(arguments, "--listen"));
@@ -36,5 +42,5 @@ int main(int count, char** values) {
     bench::raise_descriptor_limit();
     std::printf("listening on %s\n", bench::local_address(listener).c_str());
     std::fflush(stdout);
-    mechanism == "epoll" ? bench::pump_with_epoll(listener, upstream) : bench::pump_with_io_uring(listener, upstream);
+    pump->second(listener, upstream);
 }

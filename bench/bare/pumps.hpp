@@ -14,5 +14,7 @@ namespace bench {
 [[noreturn]] void pump_with_io_uring_zero_copy(int listener, const sockaddr_in& upstream);
 [[noreturn]] void pump_with_epoll(int listener, const sockaddr_in& upstream);
 [[noreturn]] void pump_with_splice(int listener, const sockaddr_in& upstream);
+// With pipes of 512 KiB, as TinyGate's are, instead of the kernel's 64 KiB.
+[[noreturn]] void pump_with_large_pipes(int listener, const sockaddr_in& upstream);
 
 }  // namespace bench

@@ -20,9 +20,10 @@ namespace {
 // a pipe for each direction.
 class splice_pump {
   public:
-    splice_pump(int listener, const sockaddr_in& upstream)
+    splice_pump(int listener, const sockaddr_in& upstream, int pipe_capacity)
         : listener_{listener},
           upstream_{upstream},
+          pipe_capacity_{pipe_capacity},
           epoll_{check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")},
           sockets_(static_cast<std::size_t>(raise_descriptor_limit())) {
         set_nonblocking(listener_);
@@ -94,6 +95,9 @@ class splice_pump {
         endpoint& made = at(socket);
         made = {.other = other};
         check(::pipe2(made.pipe.data(), O_NONBLOCK | O_CLOEXEC), "pipe2");
+        if (pipe_capacity_ != 0) {
+            check(::fcntl(made.pipe[0], F_SETPIPE_SZ, pipe_capacity_), "fcntl(F_SETPIPE_SZ)");
+        }
         watch(socket, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
     }
 
@@ -140,6 +144,7 @@ class splice_pump {
 
     int listener_;
     sockaddr_in upstream_;
+    int pipe_capacity_;  // 0: what the kernel gives it
     int epoll_;
     std::vector<endpoint> sockets_;
     std::vector<int> to_close_;
@@ -147,6 +152,10 @@ class splice_pump {
 
 }  // namespace
 
-void pump_with_splice(int listener, const sockaddr_in& upstream) { splice_pump{listener, upstream}.run(); }
+void pump_with_splice(int listener, const sockaddr_in& upstream) { splice_pump{listener, upstream, 0}.run(); }
+
+void pump_with_large_pipes(int listener, const sockaddr_in& upstream) {
+    splice_pump{listener, upstream, 512 * 1024}.run();
+}
 
 }  // namespace bench

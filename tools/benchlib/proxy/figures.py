@@ -28,12 +28,13 @@ def values_of(samples, key):
 
 
 def compare(values, name, what, prefix, unit):
-    """A figure for each peer and, where it is, for the bare pump of the same mechanism."""
+    """A figure for each peer and, where they are, for the bare pump of the same mechanism and for the one that splices."""
     mechanism = name.removeprefix("tinygate-").removesuffix("-pipeline")
-    others = [other for other in values if is_peer(other) or other == f"bare-{mechanism}"]
+    pumps = {f"bare-{mechanism}": "bare", "bare-splice": "splice"}
+    others = [other for other in values if is_peer(other) or other in pumps]
     for other in others if is_ours(name) else ():
         ratio = paired_ratio(values[name], values[other])
-        told = "bare" if other.startswith("bare-") else other
+        told = pumps.get(other, other)
         yield Figure(f"{prefix}.{name}.{what}_to_{told}", median(values[name]), unit, ratio)
 
 

@@ -21,6 +21,11 @@ class Case:
     def __str__(self):
         return f"{self.path}:{self.connections}"
 
+    @property
+    def is_spliced(self):
+        """Whether the body is large enough for splice(2)."""
+        return self.path.startswith("/f/") and self.path != "/f/1k"
+
 
 @dataclass(frozen=True)
 class Plan:

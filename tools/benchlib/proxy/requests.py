@@ -13,17 +13,19 @@ ABOUT = "GET of 65 bytes to 10 MiB"
 
 
 def seconds(plan):
-    contenders = len(plan.backends) + 1 + 2 + len(PUMPS)
-    tracing = contenders * (sum(plan.traced) + 1) if can_trace() else 0
-    return len(plan.cases) * (turns_take(plan, contenders) + tracing)
+    fewest = len(plan.backends) + 1 + 2 + len(PUMPS)
+    tracing = sum(plan.traced) + 1 if can_trace() else 0
+    counts = [fewest + case.is_spliced for case in plan.cases]
+    return sum(turns_take(plan, count) + count * tracing for count in counts)
 
 
 def measure(bench):
     if not can_trace():
         bench.report.remark("strace is not installed: system calls are not counted")
-    contenders = {**bench.tinygates(bench.plan.backends), **bench.pipelined(), **bench.peers(), **bench.pumps()}
+    everywhere = {**bench.tinygates(bench.plan.backends), **bench.pipelined(), **bench.peers(), **bench.pumps()}
     for case in bench.plan.cases:
         prefix = f"proxy.{case}"
+        contenders = everywhere | (bench.pumps(["splice"]) if case.is_spliced else {})
         with bench.running(prefix, contenders) as running:
 
             def take(name, load_seconds):

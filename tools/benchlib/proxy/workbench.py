@@ -48,8 +48,8 @@ class Workbench:
             for name in names
         }
 
-    def pumps(self):
-        return {f"bare-{m}": lambda m=m: proxies.bare_pump(self.bin_folder, m, self.origin) for m in PUMPS}
+    def pumps(self, mechanisms=PUMPS):
+        return {f"bare-{m}": lambda m=m: proxies.bare_pump(self.bin_folder, m, self.origin) for m in mechanisms}
 
     def new_folder(self, name):
         return self.folder / f"{next(self._numbers)}-{name}"
