@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -26,6 +27,7 @@ class splice_pump {
           pipe_capacity_{pipe_capacity},
           epoll_{check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")},
           sockets_(static_cast<std::size_t>(raise_descriptor_limit())) {
+        ::signal(SIGPIPE, SIG_IGN);  // splice(2) has no MSG_NOSIGNAL
         set_nonblocking(listener_);
         watch(listener_, EPOLLIN);
     }
