@@ -7,6 +7,7 @@
 #include "backend/linux_aio/linux_aio.hpp"
 #include "backend/null/null.hpp"
 #include "backend/poll/poll.hpp"
+#include "backend/segmentation.hpp"
 #include "backend/select/select.hpp"
 #include "backend/sigio/sigio.hpp"
 #include "backend/simulated/simulated.hpp"
@@ -85,7 +86,16 @@ backend_report report_refusal(const mechanism& m, const setup_error& error) {
             .features = {}};
 }
 
-explanation explain_choice(const backend& chosen, std::string reason, std::vector<backend_report> refused) {
+/// Its own, and what the kernel does for datagrams, whoever makes the calls.
+std::vector<feature_report> features_of(backend& b) {
+    std::vector<feature_report> features = b.features();
+    const bool asks_the_kernel =
+        b.own_machine() == nullptr && b.capabilities()[op_kind::send_message].support != support::unsupported;
+    if (asks_the_kernel) report_segmentation(features);
+    return features;
+}
+
+explanation explain_choice(backend& chosen, std::string reason, std::vector<backend_report> refused) {
     explanation e;
     e.chosen = chosen.name();
     e.reason = std::move(reason);
@@ -94,7 +104,7 @@ explanation explain_choice(const backend& chosen, std::string reason, std::vecto
     }
     e.refused = std::move(refused);
     e.capabilities = chosen.capabilities();
-    e.features = chosen.features();
+    e.features = features_of(chosen);
     return e;
 }
 
@@ -172,7 +182,7 @@ std::vector<backend_report> survey_backends(const backend_options& options) {
                          .works = true,
                          .why_not = {},
                          .capabilities = (*made)->capabilities(),
-                         .features = (*made)->features()});
+                         .features = detail::features_of(**made)});
     }
     return found;
 }

@@ -294,6 +294,23 @@ TEST_P(datagrams, segments_that_are_sent_together_may_come_together) {
     });
 }
 
+// What explain() says of this kernel is what sockets do. That it is used, the two cases above show by what comes.
+TEST_P(datagrams, whether_segments_are_cut_and_joined_is_explained) {
+    run([]() -> task<> {
+        socket_pair pair = co_await two_sockets(endpoint::loopback(0), {.join_segments = true});
+        const std::vector<feature_report>& features = current_loop->explain().features;
+        const auto cuts = std::ranges::find(features, "UDP_SEGMENT", &feature_report::name);
+        const auto joins = std::ranges::find(features, "UDP_GRO", &feature_report::name);
+        EXPECT_NE(cuts, features.end());
+        EXPECT_NE(joins, features.end());
+        if (cuts == features.end() || joins == features.end()) co_return;
+        EXPECT_EQ(cuts->on, pair.near.segments_in_kernel());
+        EXPECT_EQ(joins->on, pair.far.joins_segments());
+        EXPECT_NE(cuts->detail, "");
+        EXPECT_NE(joins->detail, "");
+    });
+}
+
 TEST_P(datagrams, beyond_the_receivers_queue_they_are_lost_and_nobody_waits) {
     run([]() -> task<> {
         socket_pair pair = co_await two_sockets();

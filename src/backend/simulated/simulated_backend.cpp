@@ -1,6 +1,7 @@
 #include "backend/simulated/simulated_backend.hpp"
 
 #include "backend/default_capabilities.hpp"
+#include "backend/segmentation.hpp"
 #include "backend/simulated/simulated.hpp"
 #include "base/worker_pool.hpp"
 #include "op/call.hpp"
@@ -41,6 +42,11 @@ simulated_backend::~simulated_backend() {
 
 backend_statistics simulated_backend::statistics() const noexcept {
     return {.enters = enters_, .parked = parked_count_, .offloaded = slow_};
+}
+
+std::vector<feature_report> simulated_backend::features() const {
+    return {{segment_feature, true, "net::datagram_socket::send_segments(), in memory"},
+            {join_feature, false, "this machine joins none: datagrams come one by one"}};
 }
 
 void simulated_backend::note(const operation& op, std::string_view what) noexcept {

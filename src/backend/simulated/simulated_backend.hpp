@@ -26,6 +26,7 @@ class simulated_backend final : public backend, public machine {
     void cancel(operation& op, completions& out) noexcept override;
     void wake() noexcept override;
     backend_statistics statistics() const noexcept override;
+    std::vector<feature_report> features() const override;
     machine* own_machine() noexcept override { return this; }
 
     time_point now() const noexcept override { return world_->now(); }
