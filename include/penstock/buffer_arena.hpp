@@ -1,6 +1,7 @@
 // fs::buffer_arena: buffers for reading and writing files, of which the mechanism is told once.
 #pragma once
 
+#include <penstock/detail/pages.hpp>
 #include <penstock/loop.hpp>
 #include <penstock/result.hpp>
 
@@ -14,7 +15,10 @@ namespace penstock::fs {
 struct buffer_arena_options {
     std::size_t buffer_size = 4096;  ///< bytes; for files open with open_options::direct a multiple of the block size
     std::size_t count = 64;
-    /// Ask for huge pages (MAP_HUGETLB; they must have been set aside: vm.nr_hugepages), then for transparent ones.
+    /// Huge pages: those that were set aside (MAP_HUGETLB; vm.nr_hugepages), else transparent ones (MADV_HUGEPAGE),
+    /// else ordinary ones; what_is_missing() says why. Costs memory, which is whole pages of 2 MiB then; pays where
+    /// buffers are large, or many: the processor keeps fewer translations, and registering pins one page in place of
+    /// 512.
     bool huge_pages = false;
 };
 
@@ -46,21 +50,20 @@ class buffer_arena {
     /// Whether the mechanism makes use of it.
     bool registered() const noexcept { return region_ >= 0; }
     /// Whether its pages are huge ones that were set aside for that.
-    bool huge_pages() const noexcept { return huge_; }
+    bool huge_pages() const noexcept { return pages_.kind == detail::page_kind::huge; }
+    /// Whether the kernel has agreed to make huge pages of them, as far as it finds some.
+    bool transparent_huge_pages() const noexcept { return pages_.kind == detail::page_kind::transparent; }
     /// One line for people: what was asked for and is not so, and why. Empty if nothing is missing.
     std::string what_is_missing() const;
 
   private:
     void swap(buffer_arena& other) noexcept;
-    bool map(std::size_t bytes, bool huge_pages) noexcept;
 
     loop* home_ = nullptr;
     std::span<std::byte> memory_;  ///< count * buffer_size
-    std::size_t mapped_ = 0;       ///< whole pages
+    detail::pages pages_;
     std::size_t buffer_size_ = 0;
     int region_ = -1;  ///< its number, or -errno
-    int huge_error_ = 0;
-    bool huge_ = false;
 };
 
 }  // namespace penstock::fs
