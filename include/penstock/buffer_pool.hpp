@@ -1,12 +1,14 @@
 // Receive buffers: one pool per loop, handed out as leases, so that an idle connection owns no memory.
 #pragma once
 
+#include <penstock/detail/pages.hpp>
 #include <penstock/result.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -63,15 +65,23 @@ class received_queue {
 struct buffer_pool_options {
     std::uint32_t buffer_size = 8192;  ///< bytes per buffer
     std::uint16_t count = 512;         ///< buffers per loop, at most 32768; memory is touched on first use only
+    /// Where buffers are filled in parts (uring_options::incremental_buffers): parts that are queued or leased at once,
+    /// at most 32767; a receive beyond that fails with no_buffer_space. Touched on first use only, too.
+    std::uint16_t most_parts = 32767;
+    /// Huge pages, as for fs::buffer_arena; buffer_pool::what_is_missing() says why they are not. Costs 2 MiB at the
+    /// first touch of each, where else 4 KiB are taken; pays where the whole pool is in use most of the time.
+    bool huge_pages = false;
 };
 
 /// What a pool has lived through, as data.
 struct buffer_pool_statistics {
     std::uint32_t buffer_size = 0;
     std::uint16_t count = 0;
-    std::uint16_t in_use = 0;       ///< with a stream, a lease or the kernel's ring, now
-    std::uint16_t most_in_use = 0;  ///< the highest in_use so far
-    std::uint64_t exhausted = 0;    ///< how often a reader found none and was parked
+    std::uint16_t in_use = 0;         ///< with a stream, a lease or the kernel's ring, now
+    std::uint16_t most_in_use = 0;    ///< the highest in_use so far
+    std::uint64_t exhausted = 0;      ///< how often a reader found none and was parked
+    std::uint16_t parts = 0;          ///< of buffers that are filled in parts: queued or leased, now
+    std::uint64_t parts_refused = 0;  ///< received beyond buffer_pool_options::most_parts, which lost it
 };
 
 /// A fixed set of equal buffers, used most-recent-first so that the same few stay in the cache. Belongs to one loop
@@ -87,6 +97,8 @@ class buffer_pool {
     std::uint16_t count() const noexcept { return count_; }
     std::uint16_t available() const noexcept { return available_; }
     buffer_pool_statistics statistics() const noexcept;
+    /// One line for people: what was asked for of its pages and is not so, and why. Empty if nothing is missing.
+    std::string what_is_missing() const { return detail::what_is_missing(pages_); }
 
     // What follows is for backends and streams; programs see leases.
 
@@ -94,11 +106,27 @@ class buffer_pool {
     std::uint16_t take() noexcept;
     /// Gives back a buffer that no stream was charged for.
     void put(std::uint16_t index) noexcept;
-    std::byte* data(std::uint16_t index) noexcept { return memory_ + std::size_t{index} * buffer_size_; }
+    std::byte* data(std::uint16_t index) noexcept { return pages_.memory + std::size_t{index} * buffer_size_; }
 
     /// Appends a filled buffer to `queue` and charges `credit` for it.
     void enqueue(detail::received_queue& queue, detail::lease_credit& credit, std::uint16_t index,
                  std::uint32_t length) noexcept;
+
+    // Buffers that are filled in parts, which may go to different queues and share the buffer.
+
+    /// Before the first of them. \throws std::bad_alloc
+    void allow_parts();
+    /// Somebody begins to fill a buffer that was taken: from its start on, without gaps.
+    void open(std::uint16_t index) noexcept { shares_[index] = {.filled = 0, .users = 1}; }
+    /// Appends the next `length` bytes of an open buffer to `queue`. Charges `credit` for it, unless they follow what
+    /// is the newest there. \return false if there are as many parts as there may be; the bytes are skipped.
+    bool enqueue_part(detail::received_queue& queue, detail::lease_credit& credit, std::uint16_t index,
+                      std::uint32_t length) noexcept;
+    /// Nobody fills it any more: it goes back as soon as its last part has.
+    void close(std::uint16_t index) noexcept {
+        if (--shares_[index].users == 0) put(index);
+    }
+
     /// Takes the oldest buffer out of a queue that is not empty; its credit is freed when the lease ends.
     lease dequeue(detail::received_queue& queue) noexcept;
     /// Puts a lease that came out of `queue` back, or what is left of it, so that it is the oldest in there.
@@ -110,15 +138,29 @@ class buffer_pool {
 
   private:
     friend class lease;
+    /// What may be queued or leased: first a slot for each buffer as a whole, then those for parts of any.
     struct slot {
-        detail::lease_credit* credit = nullptr;
-        std::uint32_t length = 0;
-        std::uint16_t next = detail::no_buffer;
+        detail::lease_credit* credit;
+        std::uint32_t offset;
+        std::uint32_t length;
+        std::uint16_t next;
+        std::uint16_t buffer;
+    };
+    /// A buffer that is filled in parts.
+    struct share {
+        std::uint32_t filled;  ///< bytes
+        std::uint16_t users;   ///< its parts, and who fills it
     };
 
+    std::byte* begin_of(const slot& s) noexcept { return data(s.buffer) + s.offset; }
+    void append(detail::received_queue& queue, detail::lease_credit& credit, std::uint16_t index) noexcept;
+    bool extend(const detail::received_queue& queue, std::uint16_t buffer, std::uint32_t offset,
+                std::uint32_t length) noexcept;
+    std::uint16_t take_part() noexcept;
+    void put_part(std::uint16_t index) noexcept;
     void end_lease(std::uint16_t index) noexcept;
 
-    std::byte* memory_ = nullptr;
+    detail::pages pages_;
     std::unique_ptr<slot[]> slots_;
     std::uint32_t buffer_size_;
     std::uint16_t count_;
@@ -126,11 +168,17 @@ class buffer_pool {
     std::uint16_t free_head_ = 0;
     std::uint16_t fewest_available_;
     std::uint64_t exhausted_ = 0;
+    std::unique_ptr<share[]> shares_;  ///< of each buffer; null: none is filled in parts
+    std::uint16_t most_parts_;
+    std::uint16_t parts_ = 0;
+    std::uint16_t untouched_parts_ = 0;  ///< slots that were never used begin here
+    std::uint16_t free_part_ = detail::no_buffer;
+    std::uint64_t parts_refused_ = 0;
 };
 
-/// The right to read (and reuse) one pooled buffer's bytes until the lease ends. Move-only. Must end on the loop's
-/// thread and before the loop does. Holding leases uses up the stream's credit (default 4): a stream whose leases
-/// are all held receives no more until one ends.
+/// The right to read (and reuse) a pooled buffer's bytes, or a part of them, until the lease ends. Move-only. Must end
+/// on the loop's thread and before the loop does. Holding leases uses up the stream's credit (default 4): a stream
+/// whose leases are all held receives no more until one ends.
 class lease {
   public:
     lease() noexcept = default;
@@ -169,7 +217,7 @@ class lease {
   private:
     friend class buffer_pool;
     lease(buffer_pool& pool, std::uint16_t index, std::uint32_t size) noexcept
-        : pool_(&pool), data_(pool.data(index)), size_(size), index_(index) {}
+        : pool_(&pool), data_(pool.begin_of(pool.slots_[index])), size_(size), index_(index) {}
 
     void swap(lease& other) noexcept {
         std::swap(pool_, other.pool_);

@@ -78,6 +78,13 @@ struct uring_options {
     /// with a socket pair, since some kernels mixed up the buffers' order. Costs a look-up for each receive; pays where
     /// messages are larger than a buffer.
     bool bundles = false;
+    /// The kernel fills a buffer with one receive after the other, also of different streams, until it is full
+    /// (IOU_PBUF_RING_INC, Linux 6.12). Needs a kernel that tells of receives in the order in which it fills; tried at
+    /// set-up, on a ring of its own. Excludes bundles. Costs a count for each lease, and a lease that is kept keeps the
+    /// whole buffer from being used again; a message may come in two leases where a buffer ends. Pays in memory where
+    /// messages are much smaller than buffers: thousands that come in one turn need no more buffers than their bytes
+    /// fill, so buffers can be large (buffer_pool_options::buffer_size) without being many.
+    bool incremental_buffers = false;
 
     // --- Sending -------------------------------------------------------------------------------------------
 

@@ -76,6 +76,7 @@ struct backend_statistics {
     std::uint64_t by_registered_file = 0;    ///< reads and writes that named a file by its place in the kernel's table
     std::uint64_t by_registered_memory = 0;  ///< reads and writes into memory that the kernel was told of beforehand
     std::uint64_t bundled_buffers = 0;       ///< filled buffers that came with another one in one completion
+    std::uint64_t shared_buffers = 0;        ///< receives after which the kernel went on filling the same buffer
     std::uint64_t polled_on_disk = 0;        ///< reads and writes that were not told by an interrupt but asked for
     std::uint64_t zero_copy_sends = 0;       ///< sends whose memory the kernel has used and let go of
     std::uint64_t zero_copy_copied = 0;      ///< those of them that it copied all the same

@@ -2,23 +2,15 @@
 
 #include "base/check.hpp"
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <cstring>
 #include <new>
+#include <utility>
 
 namespace penstock {
 namespace {
 
 constexpr std::uint16_t most_buffers = 32768;  // the kernel's limit for a provided-buffer ring
-
-std::byte* map_memory(std::size_t size) {
-    // Untouched pages cost nothing, so a generous pool is free until the load needs it.
-    void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) throw std::bad_alloc();
-    return static_cast<std::byte*>(memory);
-}
+constexpr std::uint16_t most_parts = 32767;    // their numbers follow those of buffers, and the last one is no_buffer
 
 }  // namespace
 
@@ -26,17 +18,21 @@ buffer_pool::buffer_pool(buffer_pool_options options)
     : buffer_size_(std::max(options.buffer_size, 64U)),
       count_(std::clamp<std::uint16_t>(options.count, 1, most_buffers)),
       available_(count_),
-      fewest_available_(count_) {
+      fewest_available_(count_),
+      most_parts_(std::clamp<std::uint16_t>(options.most_parts, 1, most_parts)) {
     slots_ = std::make_unique<slot[]>(count_);
-    memory_ = map_memory(std::size_t{buffer_size_} * count_);
+    // Untouched pages cost nothing, so a generous pool is free until the load needs it.
+    pages_ = detail::map_pages(std::size_t{buffer_size_} * count_, options.huge_pages);
+    if (pages_.memory == nullptr) throw std::bad_alloc();
     for (std::uint16_t i = 0; i < count_; ++i) {
         slots_[i].next = i + 1 == count_ ? detail::no_buffer : static_cast<std::uint16_t>(i + 1);
+        slots_[i].buffer = i;
     }
 }
 
 buffer_pool::~buffer_pool() {
     PENSTOCK_CHECK(available_ == count_, "a lease outlived its loop");
-    ::munmap(memory_, std::size_t{buffer_size_} * count_);
+    detail::unmap_pages(pages_);
 }
 
 buffer_pool_statistics buffer_pool::statistics() const noexcept {
@@ -44,7 +40,9 @@ buffer_pool_statistics buffer_pool::statistics() const noexcept {
             .count = count_,
             .in_use = static_cast<std::uint16_t>(count_ - available_),
             .most_in_use = static_cast<std::uint16_t>(count_ - fewest_available_),
-            .exhausted = exhausted_};
+            .exhausted = exhausted_,
+            .parts = parts_,
+            .parts_refused = parts_refused_};
 }
 
 std::uint16_t buffer_pool::take() noexcept {
@@ -66,7 +64,14 @@ void buffer_pool::put(std::uint16_t index) noexcept {
 
 void buffer_pool::enqueue(detail::received_queue& queue, detail::lease_credit& credit, std::uint16_t index,
                           std::uint32_t length) noexcept {
-    slots_[index] = {.credit = &credit, .length = length, .next = detail::no_buffer};
+    slots_[index].offset = 0;
+    slots_[index].length = length;
+    append(queue, credit, index);
+}
+
+void buffer_pool::append(detail::received_queue& queue, detail::lease_credit& credit, std::uint16_t index) noexcept {
+    slots_[index].credit = &credit;
+    slots_[index].next = detail::no_buffer;
     ++credit.held;
     if (queue.empty()) {
         queue.head_ = index;
@@ -85,10 +90,11 @@ lease buffer_pool::dequeue(detail::received_queue& queue) noexcept {
 void buffer_pool::put_back(detail::received_queue& queue, lease rest) noexcept {
     if (rest.empty()) return;
     const std::uint16_t index = rest.index_;
-    std::memmove(data(index), rest.data_, rest.size_);
+    slot& s = slots_[index];
     if (queue.empty()) queue.tail_ = index;
-    slots_[index].length = rest.size_;
-    slots_[index].next = std::exchange(queue.head_, index);
+    s.offset = static_cast<std::uint32_t>(rest.data_ - data(s.buffer));
+    s.length = rest.size_;
+    s.next = std::exchange(queue.head_, index);
     rest.pool_ = nullptr;  // the credit stays charged: the buffer is the stream's again
 }
 
@@ -100,15 +106,72 @@ lease buffer_pool::lend() noexcept {
     const std::uint16_t index = take();
     if (index == detail::no_buffer) return {};
     slots_[index].credit = nullptr;
+    slots_[index].offset = 0;
     return {*this, index, buffer_size_};
 }
 
 void buffer_pool::end_lease(std::uint16_t index) noexcept {
     detail::lease_credit* const credit = std::exchange(slots_[index].credit, nullptr);
-    put(index);
+    if (index < count_) {
+        put(index);
+    } else {
+        put_part(index);
+    }
     if (credit == nullptr) return;
     --credit->held;
     if (credit->returned != nullptr) credit->returned(*credit);
+}
+
+// --- Buffers that are filled in parts ----------------------------------------------------------------------
+
+void buffer_pool::allow_parts() {
+    if (shares_ != nullptr) return;
+    auto all = std::make_unique_for_overwrite<slot[]>(std::size_t{count_} + most_parts_);
+    std::copy_n(slots_.get(), count_, all.get());
+    shares_ = std::make_unique<share[]>(count_);
+    slots_ = std::move(all);
+    untouched_parts_ = count_;
+}
+
+bool buffer_pool::enqueue_part(detail::received_queue& queue, detail::lease_credit& credit, std::uint16_t index,
+                               std::uint32_t length) noexcept {
+    share& of = shares_[index];
+    const std::uint32_t offset = std::exchange(of.filled, of.filled + length);
+    if (extend(queue, index, offset, length)) return true;
+    const std::uint16_t part = take_part();
+    if (part == detail::no_buffer) return false;
+    slots_[part].buffer = index;
+    slots_[part].offset = offset;
+    slots_[part].length = length;
+    ++of.users;
+    append(queue, credit, part);
+    return true;
+}
+
+/// What follows the newest part of a queue is one with it: a peer that sends by the byte fills buffers and no queue.
+bool buffer_pool::extend(const detail::received_queue& queue, std::uint16_t buffer, std::uint32_t offset,
+                         std::uint32_t length) noexcept {
+    if (queue.empty() || queue.tail_ < count_) return false;
+    slot& newest = slots_[queue.tail_];
+    if (newest.buffer != buffer || newest.offset + newest.length != offset) return false;
+    newest.length += length;
+    return true;
+}
+
+std::uint16_t buffer_pool::take_part() noexcept {
+    if (parts_ == most_parts_) {
+        ++parts_refused_;
+        return detail::no_buffer;
+    }
+    ++parts_;
+    if (free_part_ == detail::no_buffer) return untouched_parts_++;
+    return std::exchange(free_part_, slots_[free_part_].next);
+}
+
+void buffer_pool::put_part(std::uint16_t index) noexcept {
+    slots_[index].next = std::exchange(free_part_, index);
+    --parts_;
+    close(slots_[index].buffer);
 }
 
 }  // namespace penstock

@@ -179,6 +179,120 @@ TEST(buffer_pool, dies_with_a_message_when_a_lease_outlives_it) {
     EXPECT_DEATH(outlive(), "a lease outlived its loop");
 }
 
+// Puts `text` into a buffer that is filled in parts.
+bool arrive_in_part(buffer_pool& pool, detail::received_queue& queue, detail::lease_credit& credit, std::uint16_t index,
+                    std::size_t offset, std::string_view text) {
+    std::memcpy(pool.data(index) + offset, text.data(), text.size());
+    return pool.enqueue_part(queue, credit, index, static_cast<std::uint32_t>(text.size()));
+}
+
+TEST(buffer_parts, of_several_queues_share_a_buffer_until_the_last_has_ended) {
+    buffer_pool pool({.buffer_size = 64, .count = 2});
+    pool.allow_parts();
+    detail::received_queue left;
+    detail::received_queue right;
+    counting_credit of_left;
+    counting_credit of_right;
+    const std::uint16_t index = pool.take();
+    pool.open(index);
+    EXPECT_TRUE(arrive_in_part(pool, left, of_left, index, 0, "one"));
+    EXPECT_TRUE(arrive_in_part(pool, right, of_right, index, 3, "two"));
+    EXPECT_TRUE(arrive_in_part(pool, left, of_left, index, 6, "three"));
+    EXPECT_EQ(of_left.held, 2);
+    EXPECT_EQ(of_right.held, 1);
+    EXPECT_EQ(pool.statistics().parts, 3);
+    lease first = pool.dequeue(left);
+    EXPECT_EQ(first.text(), "one");
+    first.reset();
+    EXPECT_EQ(of_left.times_returned, 1);
+    lease second = pool.dequeue(left);
+    EXPECT_EQ(second.text(), "three");
+    lease other = pool.dequeue(right);
+    EXPECT_EQ(other.text(), "two");
+    pool.close(index);
+    EXPECT_EQ(pool.available(), 1) << "two leases are left";
+    other.reset();
+    EXPECT_EQ(pool.available(), 1) << "one is left";
+    second.reset();
+    EXPECT_EQ(pool.available(), 2);
+    EXPECT_EQ(pool.statistics().parts, 0);
+}
+
+TEST(buffer_parts, a_buffer_that_is_still_filled_is_not_given_back) {
+    buffer_pool pool({.buffer_size = 64, .count = 1});
+    pool.allow_parts();
+    detail::received_queue queue;
+    detail::lease_credit credit;
+    const std::uint16_t index = pool.take();
+    pool.open(index);
+    EXPECT_TRUE(arrive_in_part(pool, queue, credit, index, 0, "x"));
+    pool.discard(queue);
+    EXPECT_EQ(pool.available(), 0);
+    pool.close(index);
+    EXPECT_EQ(pool.available(), 1);
+}
+
+TEST(buffer_parts, that_follow_each_other_in_a_queue_are_one) {
+    buffer_pool pool({.buffer_size = 64, .count = 1});
+    pool.allow_parts();
+    detail::received_queue queue;
+    detail::lease_credit credit;
+    const std::uint16_t index = pool.take();
+    pool.open(index);
+    EXPECT_TRUE(arrive_in_part(pool, queue, credit, index, 0, "one"));
+    EXPECT_TRUE(arrive_in_part(pool, queue, credit, index, 3, "two"));
+    EXPECT_EQ(credit.held, 1);
+    lease all = pool.dequeue(queue);
+    EXPECT_EQ(all.text(), "onetwo");
+    EXPECT_TRUE(arrive_in_part(pool, queue, credit, index, 6, "three")) << "what is leased does not grow";
+    EXPECT_EQ(all.text(), "onetwo");
+    all.consume(3);
+    pool.put_back(queue, std::move(all));
+    EXPECT_EQ(pool.dequeue(queue).text(), "two");
+    EXPECT_EQ(pool.dequeue(queue).text(), "three");
+    pool.close(index);
+}
+
+TEST(buffer_parts, beyond_their_bound_are_refused_and_the_next_lies_where_it_should) {
+    buffer_pool pool({.buffer_size = 64, .count = 1, .most_parts = 2});
+    pool.allow_parts();
+    detail::received_queue queues[4];
+    detail::lease_credit credit;
+    const std::uint16_t index = pool.take();
+    pool.open(index);
+    EXPECT_TRUE(arrive_in_part(pool, queues[0], credit, index, 0, "a"));
+    EXPECT_TRUE(arrive_in_part(pool, queues[1], credit, index, 1, "b"));
+    EXPECT_FALSE(arrive_in_part(pool, queues[2], credit, index, 2, "c"));
+    EXPECT_TRUE(queues[2].empty());
+    EXPECT_EQ(pool.statistics().parts_refused, 1U);
+    pool.discard(queues[0]);
+    EXPECT_TRUE(arrive_in_part(pool, queues[3], credit, index, 3, "d"));
+    EXPECT_EQ(pool.dequeue(queues[3]).text(), "d");
+    pool.discard(queues[1]);
+    pool.close(index);
+    EXPECT_EQ(credit.held, 0);
+}
+
+TEST(buffer_parts, are_as_many_as_their_numbers_allow) {
+    constexpr std::size_t each = 64;
+    buffer_pool pool({.buffer_size = each, .count = 32768});
+    pool.allow_parts();
+    std::vector<detail::received_queue> queues(32768);
+    std::vector<std::uint16_t> buffers;
+    detail::lease_credit credit;
+    for (std::size_t i = 0; i < queues.size(); ++i) {
+        if (i % each == 0) {
+            buffers.push_back(pool.take());
+            pool.open(buffers.back());
+        }
+        EXPECT_EQ(arrive_in_part(pool, queues[i], credit, buffers.back(), i % each, "x"), i < 32767);
+    }
+    for (auto& queue : queues) pool.discard(queue);
+    for (const std::uint16_t index : buffers) pool.close(index);
+    EXPECT_EQ(pool.available(), 32768);
+    EXPECT_EQ(credit.held, 0);
+}
+
 TEST(lease, moves_without_returning_the_buffer) {
     buffer_pool pool({.buffer_size = 64, .count = 2});
     detail::received_queue queue;

@@ -1,6 +1,7 @@
 #include <penstock/detail/pages.hpp>
 
 #include "support/mapping_figures.hpp"
+#include <penstock/buffer_pool.hpp>
 
 #include <gtest/gtest.h>
 
@@ -59,6 +60,18 @@ TEST_F(pages_test, that_are_transparent_are_used_where_none_were_set_aside) {
     const std::size_t found = mapping_figure(mapped_.memory, "AnonHugePages");
     if (found == 0) GTEST_SKIP() << "the kernel has no huge page free just now";
     EXPECT_GE(found, huge_page >> 10);
+}
+
+TEST_F(pages_test, of_a_pool_are_huge_if_wanted) {
+    for (const bool wanted : {false, true}) {
+        buffer_pool pool({.buffer_size = 8192, .count = 300, .huge_pages = wanted});
+        EXPECT_TRUE(wanted || pool.what_is_missing().empty());
+        pool.data(0)[0] = std::byte{1};
+        const bool huge = mapping_figure(pool.data(0), "KernelPageSize") > 4;
+        EXPECT_EQ(huge, wanted && pool.what_is_missing().empty());
+        if (!wanted || huge || !pool.what_is_missing().ends_with("transparent ones were asked for")) continue;
+        if (mapping_figure(pool.data(0), "AnonHugePages") == 0) GTEST_SKIP() << "the kernel has no huge page free";
+    }
 }
 
 }  // namespace

@@ -412,6 +412,7 @@ loop_statistics loop::statistics() const {
     s.by_registered_file = of_backend.by_registered_file;
     s.by_registered_memory = of_backend.by_registered_memory;
     s.bundled_buffers = of_backend.bundled_buffers;
+    s.shared_buffers = of_backend.shared_buffers;
     s.polled_on_disk = of_backend.polled_on_disk;
     s.zero_copy_sends = of_backend.zero_copy_sends;
     s.zero_copy_copied = of_backend.zero_copy_copied;

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -32,6 +33,7 @@ constexpr unsigned none = ~0U;
 unsigned denied_flags = 0;
 unsigned denied_registration = none;
 std::string_view denied_function;
+bool denies_ring_flags = false;  // of a ring of buffers
 unsigned denied_opcode = none;
 std::vector<unsigned> allowed_opcodes;  // as the library wanted them
 
@@ -63,7 +65,9 @@ int io_uring_queue_init_params(unsigned entries, struct io_uring* ring, struct i
 }
 
 int io_uring_register_buf_ring(struct io_uring* ring, struct io_uring_buf_reg* request, unsigned flags) {
-    if (denied_function == __func__) return -EINVAL;
+    unsigned short request_flags = 0;  // a member without a name in liburing 2.3, behind the group
+    std::memcpy(&request_flags, &request->bgid + 1, sizeof request_flags);
+    if (denied_function == __func__ || (denies_ring_flags && request_flags != 0)) return -EINVAL;
     return real<int(struct io_uring*, struct io_uring_buf_reg*, unsigned)>(__func__)(ring, request, flags);
 }
 
@@ -183,6 +187,10 @@ void deny_registrations() {
         run_program(std::string("without ") + function, {}, feature);
     }
     denied_function = {};
+    run_program("with buffers that are filled in parts", {.incremental_buffers = true});
+    denies_ring_flags = true;
+    run_program("without buffers that are filled in parts", {.incremental_buffers = true}, "incremental buffers");
+    denies_ring_flags = false;
     constexpr unsigned napi = 27;
     constexpr unsigned memory_region = 34;
     denied_registration = napi;

@@ -8,7 +8,7 @@
 
 namespace penstock::detail {
 
-int buffer_ring::set_up(::io_uring* ring) noexcept {
+int buffer_ring::set_up(::io_uring* ring, bool in_parts) noexcept {
     const auto three_quarters = static_cast<std::uint16_t>(pool_.count() - pool_.count() / 4);
     target_ = std::max<std::uint16_t>(three_quarters, 1);
     size_ = std::bit_ceil(target_);
@@ -20,12 +20,14 @@ int buffer_ring::set_up(::io_uring* ring) noexcept {
     request.ring_addr = reinterpret_cast<std::uintptr_t>(memory);
     request.ring_entries = size_;
     request.bgid = group;
+    if (in_parts) set_flags(request, ring_filled_in_parts);
     const int r = ::io_uring_register_buf_ring(ring, &request, 0);
     if (r != 0) {
         ::munmap(memory, bytes);
         return r;
     }
     ring_ = ring;
+    in_parts_ = in_parts;
     entries_ = static_cast<::io_uring_buf_ring*>(memory);
     ::io_uring_buf_ring_init(entries_);
     return 0;
@@ -40,6 +42,7 @@ void buffer_ring::restock() noexcept {
     int added = 0;
     while (stocked_ < target_ && pool_.available() != 0) {
         const std::uint16_t buffer = pool_.take();
+        if (in_parts_) pool_.open(buffer);
         if (!places_.empty()) places_[buffer] = static_cast<std::uint16_t>(entries_->tail + added);
         ::io_uring_buf_ring_add(entries_, pool_.data(buffer), pool_.buffer_size(), buffer, mask, added);
         ++added;
@@ -48,12 +51,30 @@ void buffer_ring::restock() noexcept {
     if (added != 0) ::io_uring_buf_ring_advance(entries_, added);
 }
 
+bool buffer_ring::take_part(const ::io_uring_cqe& cqe, received_queue& queue, lease_credit& credit) noexcept {
+    const auto buffer = static_cast<std::uint16_t>(cqe.flags >> IORING_CQE_BUFFER_SHIFT);
+    const bool goes_on = (cqe.flags & IORING_CQE_F_BUF_MORE) != 0;
+    const bool kept = cqe.res <= 0 || pool_.enqueue_part(queue, credit, buffer, static_cast<std::uint32_t>(cqe.res));
+    if (goes_on) {
+        shared_ += cqe.res > 0 ? 1 : 0;
+    } else {
+        --stocked_;
+        pool_.close(buffer);
+    }
+    return kept;
+}
+
 void buffer_ring::take_back() noexcept {
     if (entries_ == nullptr) return;
     // The last `stocked_` entries before the tail are the ones that the kernel has not used.
     const std::uint16_t mask = size_ - 1;
     for (std::uint16_t i = 1; i <= stocked_; ++i) {
-        pool_.put(entries_->bufs[static_cast<std::uint16_t>(entries_->tail - i) & mask].bid);
+        const std::uint16_t buffer = entries_->bufs[static_cast<std::uint16_t>(entries_->tail - i) & mask].bid;
+        if (in_parts_) {
+            pool_.close(buffer);
+        } else {
+            pool_.put(buffer);
+        }
     }
     stocked_ = 0;
 }

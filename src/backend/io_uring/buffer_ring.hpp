@@ -21,8 +21,10 @@ class buffer_ring {
     buffer_ring(const buffer_ring&) = delete;
     buffer_ring& operator=(const buffer_ring&) = delete;
 
+    /// `in_parts`: one receive after the other fills a buffer; for a pool that allows it.
     /// \return 0, or -errno if the kernel has no such rings.
-    int set_up(::io_uring* ring) noexcept;
+    int set_up(::io_uring* ring, bool in_parts = false) noexcept;
+    bool in_parts() const noexcept { return in_parts_; }
     /// Before the first restock(): remembers which buffer follows which, for bundles.
     void remember_places() { places_.resize(pool_.count()); }
     bool there() const noexcept { return entries_ != nullptr; }
@@ -54,6 +56,12 @@ class buffer_ring {
         } while (left > 0);
     }
 
+    /// Of buffers that are filled in parts: what a completion has brought becomes `queue`'s. \return false if the pool
+    /// has no room for another part; then it is lost.
+    bool take_part(const ::io_uring_cqe& cqe, received_queue& queue, lease_credit& credit) noexcept;
+    /// Receives after which the kernel went on filling the same buffer.
+    std::uint64_t shared() const noexcept { return shared_; }
+
     /// Takes back what the kernel still has; the ring must be gone by then.
     void take_back() noexcept;
 
@@ -64,6 +72,8 @@ class buffer_ring {
     std::uint16_t size_ = 0;    // a power of two
     std::uint16_t target_ = 0;  // buffers to keep there
     std::uint16_t stocked_ = 0;
+    bool in_parts_ = false;
+    std::uint64_t shared_ = 0;
     std::vector<std::uint16_t> places_;  // of each buffer in the ring; empty without bundles
 };
 

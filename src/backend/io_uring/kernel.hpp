@@ -4,6 +4,7 @@
 #include <liburing.h>
 
 #include <cstdint>
+#include <cstring>
 
 // From include/uapi/linux/io_uring.h of Linux 6.18.
 #ifndef IORING_ENTER_NO_IOWAIT
@@ -34,16 +35,26 @@
 
 namespace penstock::detail {
 
+/// IOU_PBUF_RING_INC (6.12): the kernel goes on filling a buffer where the receive before it has stopped.
+inline constexpr std::uint16_t ring_filled_in_parts = 2;
+
+/// Sets the member `flags`, which is `pad` to liburing 2.3.
+inline void set_flags(::io_uring_buf_reg& request, std::uint16_t flags) noexcept {
+    constexpr std::size_t place = offsetof(::io_uring_buf_reg, bgid) + sizeof request.bgid;
+    std::memcpy(reinterpret_cast<char*>(&request) + place, &flags, sizeof flags);
+}
+
 inline constexpr unsigned timeout_multishot = 1U << 6;  // 6.4: IORING_TIMEOUT_MULTISHOT
 
 // Opcodes, with the version that brought them.
-inline constexpr std::uint8_t opcode_send_zc = 47;         // 6.0
-inline constexpr std::uint8_t opcode_sendmsg_zc = 48;      // 6.1
-inline constexpr std::uint8_t opcode_read_multishot = 49;  // 6.7
-inline constexpr std::uint8_t opcode_futex_wait = 51;      // 6.7
-inline constexpr std::uint8_t opcode_futex_wake = 52;      // 6.7
-inline constexpr std::uint8_t opcode_ftruncate = 55;       // 6.9
-inline constexpr std::uint8_t opcode_recv_zc = 58;         // 6.15
+inline constexpr std::uint8_t opcode_send_zc = 47;           // 6.0
+inline constexpr std::uint8_t opcode_sendmsg_zc = 48;        // 6.1
+inline constexpr std::uint8_t opcode_read_multishot = 49;    // 6.7
+inline constexpr std::uint8_t opcode_futex_wait = 51;        // 6.7
+inline constexpr std::uint8_t opcode_futex_wake = 52;        // 6.7
+inline constexpr std::uint8_t opcode_fixed_fd_install = 54;  // 6.8
+inline constexpr std::uint8_t opcode_ftruncate = 55;         // 6.9
+inline constexpr std::uint8_t opcode_recv_zc = 58;           // 6.15
 
 // FUTEX2_SIZE_U32, FUTEX2_PRIVATE and FUTEX_BITSET_MATCH_ANY of linux/futex.h
 inline constexpr int futex_is_32_bits = 2;

@@ -32,13 +32,6 @@ bool exceeds_entry(operation& op) noexcept {
 // What follows is a call of its own (splice(2)), which an entry that waits for the next enter would come after.
 bool precedes_a_call(operation& op) noexcept { return op.kind == op_kind::send && as<send_op>(op).more_follows; }
 
-// Cancelling a receive that has used up its credit takes effect with the next turn only; by then the kernel may have
-// filled a hundred buffers. So it is told when to end.
-std::uint32_t bytes_within_credit(const lease_credit& credit, std::uint32_t buffer_size) noexcept {
-    const std::uint64_t buffers = credit.exhausted() || credit.one_at_a_time ? 1 : credit.limit - credit.held;
-    return static_cast<std::uint32_t>(std::min<std::uint64_t>(buffers * buffer_size, 0x7fff'ffff));
-}
-
 bool goes_on_reading(const lease_credit& credit) noexcept { return credit.reads_ahead && !credit.one_at_a_time; }
 
 /// No more is counted than is asked about.
@@ -119,6 +112,16 @@ submitted uring_backend::submit_to_ring(operation& op) noexcept {
     return submitted::queued;
 }
 
+/// Cancelling a receive that has used up its credit takes effect with the next turn only; by then the kernel may have
+/// filled a hundred buffers. So it is told when to end.
+std::uint32_t uring_backend::bytes_within_credit(const lease_credit& credit) const noexcept {
+    const std::uint64_t leases = credit.exhausted() || credit.one_at_a_time ? 1 : credit.limit - credit.held;
+    const std::uint64_t size = buffers_.buffer_size();
+    // The first one may be a byte at the end of a buffer, and what it brings at least is counted whole.
+    const std::uint64_t bytes = provided_.in_parts() ? (leases - 1) * size + 1 : leases * size;
+    return static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes, 0x7fff'ffff));
+}
+
 /// What goes beyond the plain form of an entry.
 void uring_backend::refine(::io_uring_sqe& sqe, operation& op) noexcept {
     switch (op.kind) {
@@ -128,7 +131,7 @@ void uring_backend::refine(::io_uring_sqe& sqe, operation& op) noexcept {
                 return;
             }
             if (bundles_) sqe.ioprio |= IORING_RECVSEND_BUNDLE;
-            limit_receive(sqe, bytes_within_credit(as<receive_op>(op).credit, buffers_.buffer_size()));
+            limit_receive(sqe, bytes_within_credit(as<receive_op>(op).credit));
             return;
         case op_kind::read:
             if (reads_ahead_ && goes_on_reading(as<receive_op>(op).credit)) read_ahead(sqe);

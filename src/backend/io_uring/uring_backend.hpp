@@ -78,6 +78,7 @@ class uring_backend final : public backend {
         copies = 2,         ///< this send was refused without copying
         chained = 4,        ///< is in a chain that the kernel has
         by_call = 8,        ///< the ring has refused what a call may take
+        cut = 16,           ///< of what this receive has brought something is lost: its stream fails
     };
 
     static bool marked(const operation& op, mark m) noexcept { return (op.backend_flags & m) != 0; }
@@ -87,6 +88,7 @@ class uring_backend final : public backend {
     // Setting up
     void choose_routes(int no_buffer_ring) noexcept;
     void choose_bundles();
+    int set_up_buffers();
     void report_features();
 
     // Chains
@@ -125,6 +127,8 @@ class uring_backend final : public backend {
     void complete_receive(receive_op& op, const ::io_uring_cqe& cqe) noexcept;
     void complete_repeated(repeated_op& op, const ::io_uring_cqe& cqe) noexcept;
     void deliver_bundle(receive_op& op, const ::io_uring_cqe& cqe) noexcept;
+    void deliver_part(receive_op& op, const ::io_uring_cqe& cqe) noexcept;
+    std::uint32_t bytes_within_credit(const lease_credit& credit) const noexcept;
     void complete_accept(accept_op& op, const ::io_uring_cqe& cqe) noexcept;
     void complete_message(operation& op, std::int32_t outcome) noexcept;
     void complete_open(open_op& op, std::int32_t outcome) noexcept;
@@ -153,6 +157,7 @@ class uring_backend final : public backend {
     zero_copy zero_copy_;
     std::string why_no_disks_;
     std::string why_no_bundles_;
+    std::string why_no_parts_;
     std::vector<feature_report> features_;
     buffer_ring provided_;
     std::unique_ptr<::msghdr[]> headers_;  // one per submission entry; the kernel copies it when it takes the entry

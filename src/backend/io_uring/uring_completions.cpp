@@ -69,19 +69,24 @@ void uring_backend::complete_operation(operation& op, const ::io_uring_cqe& cqe)
 void uring_backend::complete_receive(receive_op& op, const ::io_uring_cqe& cqe) noexcept {
     // The buffer is in the flags, whatever the result says; a cancelled completion may have one.
     if ((cqe.flags & IORING_CQE_F_BUFFER) != 0) {
-        if (bundles_) {
+        if (provided_.in_parts()) {
+            deliver_part(op, cqe);
+        } else if (bundles_) {
             deliver_bundle(op, cqe);
         } else {
             deliver(op, buffers_, provided_.taken(cqe.flags), cqe.res);
         }
     }
+    const bool loses = (op.scratch[notes] & cut) != 0;
     if ((cqe.flags & IORING_CQE_F_MORE) != 0) {
-        out_->more(op);
-        if (op.credit.exhausted()) pause(op);
+        if (!loses) out_->more(op);
+        if (op.credit.exhausted() || loses) pause(op);
         return;
     }
     const bool paused = marked(op, pausing) && !op.cancel_requested;
-    if (paused && (cqe.res == -ECANCELED || cqe.res == -ENOBUFS)) {
+    if (loses) {
+        finish(op, -ENOBUFS);
+    } else if (paused && (cqe.res == -ECANCELED || cqe.res == -ENOBUFS)) {
         finish(op, 1);
     } else if (cqe.res == -EBADFD && op.credit.reads_ahead && !op.cancel_requested) {
         op.credit.reads_ahead = false;  // a file, which is always ready: it is read as others are
@@ -116,6 +121,17 @@ void uring_backend::deliver_bundle(receive_op& op, const ::io_uring_cqe& cqe) no
         ++buffers;
     });
     bundled_buffers_ += buffers - 1;
+}
+
+/// A part that finds no room is lost, and so is all that comes after it: the stream fails.
+void uring_backend::deliver_part(receive_op& op, const ::io_uring_cqe& cqe) noexcept {
+    received_queue dropped;
+    lease_credit nobodys;
+    const bool loses = (op.scratch[notes] & cut) != 0;
+    const bool kept =
+        loses ? provided_.take_part(cqe, dropped, nobodys) : provided_.take_part(cqe, op.received, op.credit);
+    if (!kept) op.scratch[notes] |= cut;
+    buffers_.discard(dropped);
 }
 
 void uring_backend::complete_accept(accept_op& op, const ::io_uring_cqe& cqe) noexcept {

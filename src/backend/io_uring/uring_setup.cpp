@@ -1,6 +1,7 @@
 // How the backend is set up: what is tried, what is left out, and what is told of it.
 #include "backend/io_uring/bundles.hpp"
 #include "backend/io_uring/io_uring.hpp"
+#include "backend/io_uring/parts.hpp"
 #include "backend/io_uring/uring_backend.hpp"
 #include "base/setup.hpp"
 
@@ -34,7 +35,7 @@ std::expected<void, setup_error> uring_backend::set_up() {
                                .used = opcodes_in_use()};
     if (auto made = ring_->set_up(request); !made) return made;
     headers_ = std::make_unique<::msghdr[]>(ring_->entries());
-    const int no_buffer_ring = provided_.set_up(ring_->raw());
+    const int no_buffer_ring = set_up_buffers();
     if (auto open = ring_->start(request); !open) return open;
     if (const int r = probe(*ring_, routes_, capabilities_); r != 0) {
         return std::unexpected(setup_failure("io_uring: polling or cancelling is refused", -r));
@@ -62,7 +63,19 @@ std::expected<void, setup_error> uring_backend::set_up() {
     return {};
 }
 
+int uring_backend::set_up_buffers() {
+    const bool wanted = options_.uring.incremental_buffers;
+    why_no_parts_ = wanted ? try_parts(options_.uring) : "not asked for";
+    const bool in_parts = why_no_parts_.empty();
+    if (in_parts) buffers_.allow_parts();
+    return provided_.set_up(ring_->raw(), in_parts);
+}
+
 void uring_backend::choose_bundles() {
+    if (provided_.in_parts()) {
+        why_no_bundles_ = "not where buffers are filled in parts (incremental_buffers)";
+        return;
+    }
     if (!provided_.there() || !limits_receives_) {
         why_no_bundles_ = "it needs provided buffers and receives that can be limited (Linux 6.17)";
         return;
@@ -101,6 +114,8 @@ void uring_backend::report_features() {
     add("limited receives", limits_receives_, limits_receives_ ? "" : "this kernel does not know them (Linux 6.17)");
     add("multishot reads", reads_ahead_,
         reads_ahead_ ? "for adopted::set_reading_ahead()" : "this kernel does not know them (Linux 6.7)");
+    add("incremental buffers", provided_.in_parts(),
+        provided_.there() || !why_no_parts_.empty() ? why_no_parts_ : "this kernel has no rings of buffers");
     add("bundles", bundles_, asked.bundles ? why_no_bundles_ : "not asked for");
     const bool zero_copies = zero_copy_.wants(SIZE_MAX - 1);
     add("zero-copy send", zero_copies,
@@ -140,6 +155,7 @@ backend_statistics uring_backend::statistics() const noexcept {
             .by_registered_file = tables_.by_file() + (disk_tables == nullptr ? 0 : disk_tables->by_file()),
             .by_registered_memory = tables_.by_memory() + (disk_tables == nullptr ? 0 : disk_tables->by_memory()),
             .bundled_buffers = bundled_buffers_,
+            .shared_buffers = provided_.shared(),
             .polled_on_disk = disks_ == nullptr ? 0 : disks_->polled(),
             .zero_copy_sends = zero_copy_.sent(),
             .zero_copy_copied = zero_copy_.copied(),
