@@ -14,6 +14,7 @@
 #include <penstock/file.hpp>
 #include <penstock/handle.hpp>
 #include <penstock/operation.hpp>
+#include <penstock/owned_handle.hpp>
 #include <penstock/result.hpp>
 #include <penstock/time.hpp>
 
@@ -109,7 +110,8 @@ class [[nodiscard]] chain_awaiter {
 /// which the calling thread enters the kernel once; on other backends, and where that is not to be had, the same
 /// happens step by step. loop_statistics tells which: `chains`, `chains_in_order`.
 ///
-/// What a step opens is not the program's: it is closed by a step, or else when the run ends, however it ends.
+/// What a step opens is not the program's: it is closed by a step, or else when the run ends, however it ends, unless
+/// keep() makes it the program's.
 /// Buffers, and whatever is named by a handle, must stay until then. May be run any number of times, one after the
 /// other, on one loop's thread. Cancelling the task that awaits a run cancels it as a whole.
 class chain {
@@ -139,8 +141,17 @@ class chain {
     chain_step send(chain_target socket, std::string_view text) { return send(socket, std::as_bytes(std::span(text))); }
     /// shutdown(2).
     chain_step shutdown(chain_target socket, detail::shutdown_side side = detail::shutdown_side::send);
-    /// close(2). For what the chain has opened, or a bare handle that nobody owns.
+    /// close(2). For what the chain has opened, or a bare handle that nobody owns. After keep() it is the chain's own
+    /// name for it that ends.
     chain_step close(chain_target opened);
+    /// What an earlier step has opened becomes the program's, whatever comes later: take() gives it out. Once for each.
+    /// On io_uring it has no number until then and gets one (IORING_OP_FIXED_FD_INSTALL, Linux 6.8, else the chain runs
+    /// step by step; close-on-exec, and in blocking mode); elsewhere it has one already. Errors: too_many_files_open,
+    /// bad_file_descriptor (a step has closed it).
+    chain_step keep(chain_step opener);
+    /// What that step has kept in the last run, once; nothing if it has not. What nobody takes is closed when the chain
+    /// runs again or ends, which must be before the loop does. adopt() makes a byte stream of it.
+    owned_handle take(chain_step kept) noexcept;
 
     std::size_t size() const noexcept;
 

@@ -50,6 +50,7 @@ enum class op_kind : std::uint8_t {
     futex_wake,      ///< futex(2), FUTEX_WAKE
     loop_message,    ///< a message for another loop
     tick,            ///< a clock's, again and again
+    install,         ///< gives a number to what has none: IORING_OP_FIXED_FD_INSTALL
 
     send_message,     ///< sendmsg(2) of a message: to an address, with ancillary data
     receive_message,  ///< recvmsg(2) of a message, into the caller's memory

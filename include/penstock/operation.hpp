@@ -385,6 +385,15 @@ struct adopt_op : operation {
     std::int32_t call(call_mode mode) noexcept;
 };
 
+/// Result: the id of an ordinary handle for what `target` names, which the target does not own. Where that is one
+/// already, it is the same.
+struct install_op : operation {
+    static constexpr kind_facts about{op_kind::install, "install"};
+    explicit install_op(handle h) noexcept : operation(about.kind), target(h) {}
+    handle target;
+    std::int32_t call(call_mode mode) noexcept;
+};
+
 struct pipe_op : operation {
     static constexpr kind_facts about{op_kind::pipe, "pipe"};
     explicit pipe_op(std::uint32_t bytes = 0) noexcept : operation(about.kind), capacity(bytes) {}
@@ -511,6 +520,7 @@ constexpr decltype(auto) with_type_of(op_kind kind, F&& f) {
         case op_kind::send_message: return f.template operator()<send_message_op>();
         case op_kind::receive_message: return f.template operator()<receive_message_op>();
         case op_kind::tick: return f.template operator()<tick_op>();
+        case op_kind::install: return f.template operator()<install_op>();
     }
     std::unreachable();
 }

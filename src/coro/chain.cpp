@@ -3,6 +3,7 @@
 #include "base/check.hpp"
 #include "runtime/loop_core.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <deque>
 #include <optional>
@@ -34,6 +35,11 @@ class chain_state {
 
     std::size_t size() const noexcept { return steps_.size(); }
     linked_operation& link(std::uint32_t index) noexcept { return steps_[index]; }
+    bool keeps(std::uint32_t opener) const noexcept {
+        return std::ranges::any_of(
+            steps_, [&](const step& s) { return s.op->kind == op_kind::install && s.opener == &steps_[opener]; });
+    }
+    owned_handle take(std::uint32_t index) noexcept { return std::move(steps_[index].kept); }
     std::int64_t outcome(std::uint32_t index) const noexcept { return steps_[index].outcome_of_run; }
     bool complete() const noexcept;
     chain_outcome outcome() const noexcept { return chain_outcome(*this); }
@@ -53,11 +59,14 @@ class chain_state {
     };
     struct step : linked_operation {
         std::variant<std::monostate, owned<open_op>, owned<socket_op>, owned<connect_op>, owned<read_at_op>,
-                     owned<write_at_op>, owned<sync_op>, owned<send_op>, owned<shutdown_op>, owned<close_op>>
+                     owned<write_at_op>, owned<sync_op>, owned<send_op>, owned<shutdown_op>, owned<install_op>,
+                     owned<close_op>>
             what;
         io_slice slice;
         std::size_t wanted = 0;  // bytes that it is to transfer
         handle opened;           // by it, until that is closed
+        bool is_kept = false;    // under the same number, so it is not the chain's to close
+        owned_handle kept;       // by it, until somebody takes it
         std::int64_t outcome_of_run = -ECANCELED;
     };
     struct limit_timer : timer_node {
@@ -73,6 +82,8 @@ class chain_state {
     void judge() noexcept;
     static bool was_let_go(const step& s) noexcept;
     void conclude(step& s) noexcept;
+    static void note_kept(step& s, handle kept) noexcept;
+    static bool may_close(const step& s) noexcept;
     bool advance() noexcept;
     bool close_what_is_open() noexcept;
     bool start(step& s) noexcept;
@@ -167,7 +178,8 @@ void chain_state::reset() noexcept {
     position_ = 0;
     severed_ = cancelled_ = expired_ = false;
     for (step& s : steps_) {
-        s.expired = false;
+        s.expired = s.is_kept = false;
+        s.kept = owned_handle();
         s.outcome_of_run = -ECANCELED;
         make_new(*s.op);
     }
@@ -229,6 +241,9 @@ void chain_state::conclude(step& s) noexcept {
     } else if (opens(s.op->kind) && r >= 0) {
         s.opened = {static_cast<std::int32_t>(r)};
         r = 0;
+    } else if (s.op->kind == op_kind::install && r >= 0) {
+        note_kept(s, {static_cast<std::int32_t>(r)});
+        r = 0;
     } else if (s.op->kind == op_kind::close && r != -ECANCELED) {
         if (s.opener != nullptr) static_cast<step*>(s.opener)->opened = {};
         current_loop->note_descriptor_freed();
@@ -236,6 +251,17 @@ void chain_state::conclude(step& s) noexcept {
     if ((severed_ || cancelled_) && r == -EAGAIN) r = -ECANCELED;  // let go of, where the run was over anyway
     s.outcome_of_run = r;
     if ((r < 0 || static_cast<std::uint64_t>(r) < s.wanted) && !s.hard) severed_ = true;
+}
+
+void chain_state::note_kept(step& s, handle kept) noexcept {
+    auto* const opener = static_cast<step*>(s.opener);
+    opener->is_kept = opener->opened == kept;
+    s.kept = owned_handle(*current_loop, kept);
+}
+
+/// A step that closes may find that another has kept what it is to close.
+bool chain_state::may_close(const step& s) noexcept {
+    return s.op->kind != op_kind::close || s.opener == nullptr || !static_cast<const step*>(s.opener)->is_kept;
 }
 
 /// Goes on in order. \return whether the run is over, else on_ended() will be called.
@@ -257,6 +283,8 @@ bool chain_state::start(step& s) noexcept {
     });
     if (!has_target) {
         s.op->result = -EBADF;
+    } else if (!may_close(s)) {
+        s.op->result = 0;
     } else {
         if (s.limit > duration::zero()) {
             current_loop->set_timer(timer_, later(current_loop->now(), s.limit));
@@ -269,6 +297,7 @@ bool chain_state::start(step& s) noexcept {
 
 bool chain_state::close_what_is_open() noexcept {
     for (step& s : steps_) {
+        if (s.is_kept) s.opened = {};
         if (!s.opened.valid()) continue;
         closing_.emplace(*this, std::exchange(s.opened, {}));
         if (current_loop->start(*closing_)) return false;
@@ -385,6 +414,13 @@ chain_step chain::send(chain_target socket, std::span<const std::byte> from) {
 chain_step chain::shutdown(chain_target socket, detail::shutdown_side side) {
     return state_->add<detail::shutdown_op>(socket.opener_, socket.plain_, side);
 }
+
+chain_step chain::keep(chain_step opener) {
+    PENSTOCK_CHECK(!state_->keeps(opener.index_), "what a chain opens was to be kept twice");
+    return state_->add<detail::install_op>(static_cast<std::int32_t>(opener.index_), handle{});
+}
+
+owned_handle chain::take(chain_step kept) noexcept { return state_->take(kept.index_); }
 
 chain_step chain::close(chain_target opened) { return state_->add<detail::close_op>(opened.opener_, opened.plain_); }
 

@@ -64,6 +64,7 @@ std::vector<std::shared_ptr<operation>> one_of_each_kind(handle h) {
     add(std::make_shared<send_message_op>(h, nullptr, 0));
     add(std::make_shared<receive_message_op>(h, nullptr, 0));
     add(std::make_shared<tick_op>(duration(1)));
+    add(std::make_shared<install_op>(h));
     return all;
 }
 
@@ -158,6 +159,7 @@ TEST(call, a_handle_that_names_nothing_is_a_bad_descriptor_to_every_kind) {
                 case op_kind::advise:
                 case op_kind::poll:
                 case op_kind::tee:
+                case op_kind::install:
                 case op_kind::loop_message:
                 case op_kind::send_message:
                 case op_kind::receive_message:

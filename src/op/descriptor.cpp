@@ -36,6 +36,11 @@ std::int32_t adopt_op::call(call_mode) noexcept {
     return r < 0 ? r : descriptor;
 }
 
+std::int32_t install_op::call(call_mode) noexcept {
+    const std::int32_t r = outcome(::fcntl(target.id, F_GETFD));
+    return r < 0 ? r : target.id;
+}
+
 std::int32_t pipe_op::call(call_mode) noexcept {
     int ends[2];
     const std::int32_t r = outcome(::pipe2(ends, O_CLOEXEC | O_NONBLOCK));

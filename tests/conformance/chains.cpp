@@ -405,6 +405,98 @@ TEST_P(chains, longer_than_the_submission_queue) {
     });
 }
 
+// --- What is kept
+
+task<> expect_file(const owned_handle& file, std::string expected) {
+    std::string got(expected.size(), '\0');
+    chain c;
+    c.read_at(file, room_in(got), 0);
+    co_await run_and_expect_all(c);
+    EXPECT_EQ(got, expected);
+}
+
+TEST_P(chains, what_is_kept_outlives_the_run) {
+    const temporary_directory directory;
+    run([&]() -> task<> {
+        co_await make_file(directory / "file", "some text");
+        chain c;
+        const chain_step file = c.open(directory / "file");
+        const chain_step kept = c.keep(file);
+        for (const bool closes : {false, true}) {
+            if (closes) c.close(file);  // the chain's own
+            co_await run_and_expect_all(c);
+            owned_handle mine = c.take(kept);
+            EXPECT_TRUE(mine.open());
+            EXPECT_FALSE(c.take(kept).open()) << "it was given out";
+            co_await expect_file(mine, "some text");
+            must(co_await mine.close());
+        }
+    });
+}
+
+TEST_P(chains, what_is_kept_and_not_taken_is_closed) {
+    const temporary_directory directory;
+    run([&]() -> task<> {
+        co_await make_file(directory / "file", "some text");
+        chain c;
+        const chain_step file = c.open(directory / "file");
+        c.keep(file);
+        for (int time = 0; time < 3; ++time) co_await run_and_expect_all(c);
+    });
+}
+
+TEST_P(chains, what_is_closed_or_was_never_opened_is_not_kept) {
+    const temporary_directory directory;
+    run([&]() -> task<> {
+        co_await make_file(directory / "file", "some text");
+        for (const char* const name : {"file", "absent"}) {
+            chain c;
+            const chain_step file = c.open(directory / name).hard();
+            c.close(file).hard();
+            const chain_step kept = c.keep(file);
+            const chain_outcome outcome = co_await c.run();
+            EXPECT_TRUE(is_error(outcome[kept], std::errc::bad_file_descriptor)) << name;
+            EXPECT_FALSE(c.take(kept).open()) << name;
+        }
+    });
+}
+
+// A connection whose first message leaves with it, and which then is the program's.
+TEST_P(chains, a_socket_that_is_kept_goes_on) {
+    run([&]() -> task<> {
+        auto door = must(co_await net::listen(endpoint::loopback(0)));
+        const endpoint at = must(co_await door.local_endpoint());
+        chain c;
+        const chain_step socket = c.socket(at.family());
+        c.connect(socket, at);
+        c.send(socket, "first");
+        const chain_step kept = c.keep(socket);
+        c.send(socket, ", second");
+        c.close(socket);
+        co_await run_and_expect_all(c);
+        owned_handle mine = c.take(kept);
+        EXPECT_TRUE(mine.open());
+        auto peer = must(co_await door.accept());
+        chain more;
+        more.send(mine, ", third");
+        co_await run_and_expect_all(more);
+        EXPECT_EQ(co_await receive_exactly(peer, 20), "first, second, third");
+        if (capabilities().own_world) co_return;  // of the program's descriptors it makes no streams
+        auto stream = must(co_await adopt(std::move(mine)));
+        const std::string much = pattern(1 << 20);
+        must(co_await peer.send("answer"));
+        EXPECT_EQ(co_await receive_exactly(stream, 6), "answer");
+        co_await when_all(
+            [](adopted& to, const std::string& what) -> task<> {
+                must(co_await to.send(what));
+                must(co_await to.close());
+            }(stream, much),
+            [](net::stream& from, const std::string& what) -> task<> {
+                EXPECT_TRUE(same_bytes(co_await receive_to_end(from), what));
+            }(peer, much));
+    });
+}
+
 task<> read_by_chain(const std::string& path, std::string expected) {
     std::string got(expected.size(), '\0');
     chain c;

@@ -5,6 +5,7 @@
 #include <penstock/penstock.hpp>
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -116,6 +117,14 @@ struct plain_door {
 
 constexpr std::string_view text = "what the file holds";
 
+bool is_on(std::string_view feature) {
+    for (const feature_report& f : current_loop->explain().features) {
+        if (f.name == feature) return f.on;
+    }
+    expect(false, "no feature " + std::string(feature));
+    return false;
+}
+
 task<> files(std::string path) {
     std::string got(text.size(), '\0');
     {
@@ -140,6 +149,28 @@ task<> files(std::string path) {
     ::close(ends[1]);
 }
 
+/// What a chain has opened gets a number by one more entry, if the kernel can.
+task<> kept(const plain_door& door) {
+    chain c;
+    const chain_step socket = c.socket(address_family::ipv4);
+    c.connect(socket, door.at);
+    c.send(socket, text.substr(0, 5));
+    const chain_step mine = c.keep(socket);
+    c.close(socket);
+    if (is_on("installed descriptors")) {
+        co_await expect_one_submission(c, 5, "socket, connect, send, keep, close");
+    } else {
+        const cost seen = co_await cost_of(c);
+        expect(seen.complete && seen.in_order == 1, "what is kept, in order");
+    }
+    const owned_handle taken = c.take(mine);
+    const std::string_view rest = text.substr(5);
+    expect(::fcntl(taken.name().id, F_GETFD) == FD_CLOEXEC, "it has an ordinary number, which no other program gets");
+    expect(::write(taken.name().id, rest.data(), rest.size()) == static_cast<::ssize_t>(rest.size()), "write to it");
+    expect(::shutdown(taken.name().id, SHUT_WR) == 0, "shutdown of it");
+    expect(door.hear() == text, "what was said by both");
+}
+
 task<> sockets() {
     const plain_door door;
     {
@@ -152,6 +183,7 @@ task<> sockets() {
         co_await expect_one_submission(c, 5, "socket, connect, send, shutdown, close");
         expect(door.hear() == text, "what was said");
     }
+    co_await kept(door);
     const int own = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     chain c;
     c.connect(handle{own}, door.at);
@@ -197,6 +229,11 @@ task<> without(std::string path, op_kind denied) {
     saying.close(socket);
     const cost of_socket = co_await cost_of(saying);
     expect(of_socket.complete && door.hear() == text, "the socket without " + name);
+    if (denied == op_kind::install) {
+        expect(!is_on("installed descriptors"), "without it, it is not on");
+        co_await kept(door);
+        co_return;
+    }
     expect(of_file.in_order + of_socket.in_order != 0, "in order without " + name);
     expect(of_file.whole + of_file.in_order == 1 && of_socket.whole + of_socket.in_order == 1, "once without " + name);
 }
@@ -227,7 +264,7 @@ int main() {
     }(path));
     expect(open_descriptors() == open_before, "descriptors are left");
     for (const op_kind denied : {op_kind::open, op_kind::read_at, op_kind::close, op_kind::socket, op_kind::connect,
-                                 op_kind::send, op_kind::shutdown}) {
+                                 op_kind::send, op_kind::shutdown, op_kind::install}) {
         loop_options options{.backend = "io_uring"};
         options.bounds.denied = {denied};
         auto other = loop::create(options);

@@ -113,6 +113,19 @@ inline task<> files(std::string path) {
     expect_result(co_await file->close(), "close of a file");
 }
 
+inline task<> kept(std::string path) {
+    chain c;
+    const chain_step file = c.open(path, {.write = true, .create = true});
+    const chain_step mine = c.keep(file);
+    c.close(file);
+    const chain_outcome outcome = co_await c.run();
+    expect(outcome.complete(), "a chain that keeps what it opens");
+    owned_handle taken = c.take(mine);
+    expect(taken.open(), "keep: a handle");
+    expect_result(co_await taken.close(), "close of what was kept");
+    expect_result(co_await fs::remove_file(path), "unlink of what was kept");
+}
+
 inline task<> lengths(std::string path) {
     auto file = co_await fs::open(path, {.write = true, .create = true, .truncate = true});
     if (!expect_result(file, "open of another file")) co_return;
@@ -213,7 +226,7 @@ inline task<> sequences() {
 }
 
 inline task<> program(std::string path) {
-    co_await when_all(words(), messages(), twice(), sequences());
+    co_await when_all(words(), messages(), twice(), sequences(), kept(path + ".kept"));
     co_await when_all(echo(), pipes(), files(path), lengths(path + ".lengths"), names(path + ".names"));
     co_await when_all(datagrams(), descriptors(path + ".socket"));
     expect_result(co_await sleep_for(duration{0}), "sleep");

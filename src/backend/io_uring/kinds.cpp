@@ -106,6 +106,11 @@ void fill(::io_uring_sqe& sqe, open_op& op, ::msghdr&) noexcept {
     }
 }
 
+// Of the ring's own table only: with another the kernel says EBADF.
+void fill(::io_uring_sqe& sqe, const install_op& op, ::msghdr&) noexcept {
+    ::io_uring_prep_rw(opcode_fixed_fd_install, &sqe, op.target.id, nullptr, 0, 0);
+}
+
 void fill(::io_uring_sqe& sqe, const sync_op& op, ::msghdr&) noexcept {
     ::io_uring_prep_fsync(&sqe, op.target.id, op.data_only ? IORING_FSYNC_DATASYNC : 0U);
 }
@@ -339,6 +344,7 @@ constexpr kind_plan plan_of(op_kind kind) noexcept {
                                       [] { return socket_op(address_family::none, socket_type::stream); });
         case op_kind::shutdown:
             return by_call<shutdown_op>(IORING_OP_SHUTDOWN, [] { return shutdown_op(nothing, shutdown_side::both); });
+        case op_kind::install: return by_call<install_op>(opcode_fixed_fd_install, [] { return install_op(nothing); });
         case op_kind::bind:
         case op_kind::listen:
         case op_kind::name:

@@ -29,6 +29,12 @@ bool exceeds_entry(operation& op) noexcept {
     return op.kind == op_kind::advise_memory && as<advise_memory_op>(op).size > UINT32_MAX;
 }
 
+// Kinds that are called at once otherwise.
+bool is_for_direct(operation& op) noexcept {
+    return (op.kind == op_kind::shutdown && direct_table::is_direct(as<shutdown_op>(op).target.id)) ||
+           (op.kind == op_kind::install && direct_table::is_direct(as<install_op>(op).target.id));
+}
+
 // What follows is a call of its own (splice(2)), which an entry that waits for the next enter would come after.
 bool precedes_a_call(operation& op) noexcept { return op.kind == op_kind::send && as<send_op>(op).more_follows; }
 
@@ -187,9 +193,7 @@ void uring_backend::unregister_memory(int region) noexcept {
 }
 
 submitted uring_backend::submit_call(operation& op) noexcept {
-    if (op.kind == op_kind::shutdown && direct_table::is_direct(as<shutdown_op>(op).target.id)) {
-        return submit_to_ring(op);  // no call reaches what has no number
-    }
+    if (is_for_direct(op)) return submit_to_ring(op);  // no call reaches what has no number
     op.result = call(op, call_mode::no_wait);
     if (op.kind == op_kind::adopt && op.result >= 0 && ::isatty(op.result) == 1) terminals_.push_back(op.result);
     return submitted::completed;

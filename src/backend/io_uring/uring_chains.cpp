@@ -64,7 +64,7 @@ void uring_backend::choose_chains() noexcept {
                                op_kind::send, op_kind::close}) {
         chainable_[static_cast<std::size_t>(kind)] = routes_[static_cast<std::size_t>(kind)] == route::ring;
     }
-    for (const op_kind kind : {op_kind::socket, op_kind::shutdown}) {
+    for (const op_kind kind : {op_kind::socket, op_kind::shutdown, op_kind::install}) {
         chainable_[static_cast<std::size_t>(kind)] = !lacks_opcode(plan(kind).attempt(*ring_));
     }
     // An entry's descriptor is looked up when its turn has come, and not before the one that opens it has run (5.17).

@@ -127,6 +127,11 @@ void uring_backend::report_features() {
         chains              ? "as one submission, of the kinds that have an opcode"
         : chainable_.none() ? "the kernel refuses the opcodes; step by step"
                             : "not beside a submission thread, which may stop among the entries; step by step");
+    const bool installs = chains && chainable_[static_cast<std::size_t>(op_kind::install)];
+    add("installed descriptors", installs,
+        installs  ? "chain::keep()"
+        : !chains ? "they need chains"
+                  : "the kernel refuses the opcode (Linux 6.8); such chains step by step");
     add("polled disks", disks_ != nullptr,
         disks_ != nullptr   ? "a second ring, for files that are open with O_DIRECT"
         : !asked.poll_disks ? "not asked for"

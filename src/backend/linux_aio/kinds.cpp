@@ -46,6 +46,7 @@ bool joins_batch(op_kind kind) noexcept {
         case op_kind::pipe:
         case op_kind::signals:
         case op_kind::tee:
+        case op_kind::install:
         case op_kind::futex_wake:
         case op_kind::loop_message:
         case op_kind::tick:

@@ -60,6 +60,7 @@ class null_backend final : public backend {
             case op_kind::link:
             case op_kind::poll:
             case op_kind::tee:
+            case op_kind::install:
             case op_kind::futex_wait:
             case op_kind::futex_wake:
             case op_kind::loop_message:

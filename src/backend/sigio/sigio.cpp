@@ -15,6 +15,7 @@
 
 #include <array>
 #include <cerrno>
+#include <utility>
 #include <vector>
 
 namespace penstock::detail {
@@ -65,6 +66,8 @@ class sigio_backend : public readiness_backend {
     // any more.
     void opened(std::int32_t fd, descriptor_state& state, const operation& by) noexcept override {
         readiness_backend::opened(fd, state, by);
+        // What was ours and is adopted is asked each time, since others may take what a signal was about.
+        if (by.kind == op_kind::adopt && std::exchange(is_armed(state), 0) != 0) disarm(fd);
         if (by.kind != op_kind::socket && by.kind != op_kind::accept) return;
         is_armed(state) = arm(fd) ? 1 : 0;
         // What came before that has sent no signal, be it bytes or the end.

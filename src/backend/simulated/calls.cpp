@@ -87,6 +87,8 @@ std::int32_t simulated_backend::carry_out(operation& op) noexcept {
         case op_kind::futex_wait: return 0;  // it was woken
         case op_kind::futex_wake:
             return world_->sleepers().wake(*as<futex_wake_op>(op).word, as<futex_wake_op>(op).most);
+        case op_kind::install:
+            return world_->handles().find(as<install_op>(op).target) == nullptr ? -EBADF : as<install_op>(op).target.id;
         case op_kind::pipe: return pipe(as<pipe_op>(op));
         case op_kind::signals: return signals(as<signals_op>(op));
     }
