@@ -1,4 +1,5 @@
 // What uring_options ask for, seen from a program: by counts of what the kernel did, not only by results.
+#include "support/mapping_figures.hpp"
 #include "support/temporary_directory.hpp"
 #include "support/traffic.hpp"
 #include <penstock/penstock.hpp>
@@ -238,6 +239,10 @@ TEST_F(uring_options_test, huge_pages_are_huge_or_the_arena_says_why_not) {
         EXPECT_EQ(arena.count(), 3U);
         EXPECT_NE(arena.huge_pages(), arena.what_is_missing().find("vm.nr_hugepages") != std::string::npos);
         arena[2][4095] = std::byte{1};
+        const std::size_t size = mapping_figure(arena[2].data(), "KernelPageSize");
+        EXPECT_EQ(size > 4, arena.huge_pages());
+        if (!arena.transparent_huge_pages()) co_return;
+        if (mapping_figure(arena[2].data(), "AnonHugePages") == 0) std::printf("no huge page is free just now\n");
         co_return;
     });
 }
