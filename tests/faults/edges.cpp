@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -21,11 +22,23 @@ struct registration {
 
 constexpr std::size_t most_descriptors = 1 << 15;
 std::mutex mutex;
-// The latest one of each descriptor. Not allocated, since cases count that.
-constinit std::array<registration, most_descriptors> registrations{};
+// The latest ones of each descriptor: of a loop's own mechanism, and of what tells of error queues. Not allocated,
+// since cases count that.
+using registrations_of_one = std::array<registration, 2>;
+constinit std::array<registrations_of_one, most_descriptors> registrations{};
 
 bool is_kept(int fd) noexcept { return fd >= 0 && static_cast<std::size_t>(fd) < most_descriptors; }
-registration& of(int fd) noexcept { return registrations[static_cast<std::size_t>(fd)]; }
+registrations_of_one& of(int fd) noexcept { return registrations[static_cast<std::size_t>(fd)]; }
+
+/// The one with this epoll descriptor, or a free place for it, or that of the oldest, which is in front.
+registration& of(int fd, int epoll) noexcept {
+    registrations_of_one& all = of(fd);
+    auto place = std::ranges::find(all, epoll, &registration::epoll);
+    if (place == all.end()) place = std::ranges::find(all, -1, &registration::epoll);
+    if (place == all.end()) place = all.begin();
+    std::rotate(place, place + 1, all.end());
+    return all.back();
+}
 
 bool tells_changes_only(const registration& r) noexcept { return r.epoll >= 0 && (r.event.events & EPOLLET) != 0; }
 
@@ -52,13 +65,15 @@ void signal_again(int fd) noexcept {
 void note_registration(int epoll, int operation, int fd, const ::epoll_event* event) noexcept {
     if (!is_kept(fd)) return;
     const std::lock_guard lock(mutex);
-    of(fd) = operation == EPOLL_CTL_DEL ? registration{} : registration{.epoll = epoll, .event = *event};
+    of(fd, epoll) = operation == EPOLL_CTL_DEL ? registration{} : registration{.epoll = epoll, .event = *event};
 }
 
 bool can_tell_again(int fd) noexcept {
     if (!is_kept(fd)) return false;
     const std::lock_guard lock(mutex);
-    return !tells_changes_only(of(fd)) || (of(fd).event.events & EPOLLEXCLUSIVE) == 0;  // which cannot be modified
+    return std::ranges::none_of(of(fd), [](const registration& r) {
+        return tells_changes_only(r) && (r.event.events & EPOLLEXCLUSIVE) != 0;  // which cannot be modified
+    });
 }
 
 void tell_again(int fd) noexcept {
@@ -66,7 +81,11 @@ void tell_again(int fd) noexcept {
     signal_again(fd);
     const std::lock_guard lock(mutex);
     // Modifying a registration makes the kernel look anew. It fails if this number was closed since, which is as well.
-    if (is_kept(fd) && tells_changes_only(of(fd))) ::epoll_ctl(of(fd).epoll, EPOLL_CTL_MOD, fd, &of(fd).event);
+    if (is_kept(fd)) {
+        for (registration& r : of(fd)) {
+            if (tells_changes_only(r)) ::epoll_ctl(r.epoll, EPOLL_CTL_MOD, fd, &r.event);
+        }
+    }
     errno = before;
 }
 
