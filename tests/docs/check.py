@@ -31,7 +31,8 @@ SOURCE_SUFFIXES = {".cpp", ".hpp", ".py", ".sh", ".txt", ".cmake", ".in", ""}
 FILE_SUFFIXES = (".cpp", ".hpp", ".py", ".sh", ".md", ".txt", ".cmake", ".json")
 # What is named but lives in the standard library, the kernel or Asio.
 NOT_OURS = ("std::", "net.core.", "kernel.", "fs.aio", "asio::", "experimental::", "posix::", "io_context::")
-HAVE_HELP = [["./test"], ["./run"], *(["tools/bench", what] for what in ("echo", "idle", "await", "forwarder", "ladder", "files", "proxy"))]
+BENCHMARKS = ("echo", "idle", "await", "forwarder", "ladder", "files", "proxy", "zero-copy")
+HAVE_HELP = [["./test"], ["./run"], *(["tools/bench", what] for what in BENCHMARKS)]
 LONGEST_DECISION = 40
 
 

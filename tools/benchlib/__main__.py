@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from benchlib import await_cost, chart, echo, files, forwarder, idle, ladder, proxy, wrk
+from benchlib import await_cost, chart, echo, files, forwarder, idle, ladder, proxy, wrk, zero_copy
 from benchlib.processes import BenchError, end_all
 from benchlib.report import Report
 
@@ -55,6 +55,9 @@ def parse():
 
     per_await = kinds.add_parser("await", parents=[common], help=await_cost.ABOUT)
     per_await.add_argument("--rounds", type=positive(int), metavar="N")
+
+    per_send = kinds.add_parser("zero-copy", parents=[common], help=zero_copy.ABOUT.replace("%", "%%"))
+    per_send.add_argument("--rounds", type=positive(int), metavar="N", help="pairs of each size")
 
     per_form = kinds.add_parser(
         "forwarder", parents=[common], help=forwarder.ABOUT.replace("%", "%%"), description=forwarder.METHOD
@@ -147,6 +150,14 @@ def run_await(options):
     require(program)
     report = Report(ROOT, await_cost.ABOUT)
     await_cost.measure(program, options.rounds or (2 if options.quick else 10), report)
+    return report
+
+
+def run_zero_copy(options):
+    program = options.bin / "bench/zero_copy_bench"
+    require(program)
+    report = Report(ROOT, zero_copy.ABOUT)
+    zero_copy.measure(program, options.rounds or (1 if options.quick else 15), report)
     return report
 
 
@@ -246,7 +257,7 @@ def run_chart(options):
 
 RUN = {
     "echo": run_echo, "idle": run_idle, "await": run_await, "forwarder": run_forwarder, "ladder": run_ladder,
-    "files": run_files, "proxy": run_proxy,
+    "files": run_files, "proxy": run_proxy, "zero-copy": run_zero_copy,
     "chart": run_chart,
 }  # fmt: skip
 

@@ -214,7 +214,8 @@ def bench_smoke(console: Console, tally: Tally) -> None:
         left_out(console, tally, "bench-smoke", "tools/bench is not in this tree")
         return
     few = ["--backends", "io_uring,epoll"]  # the others differ by a word of the command line
-    for benchmark, options in {"await": [], "echo": few, "forwarder": [], "ladder": [], "files": [], "proxy": few}.items():
+    benchmarks = {"await": [], "echo": few, "forwarder": [], "ladder": [], "files": [], "proxy": few, "zero-copy": []}
+    for benchmark, options in benchmarks.items():
         console.say(f"bench-smoke {benchmark}")
         name = f"bench-smoke-{benchmark}"
         command = ["tools/bench", benchmark, "--quick", *options]
