@@ -4,6 +4,7 @@
 #include <penstock/operation.hpp>
 #include <penstock/uring_options.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -53,6 +54,14 @@ struct backend_options {
     int ready_signal = 0;
     /// Mechanisms of readiness: who does the work on files; also `epoll+posix_aio` and so on as a backend's name.
     file_engine files = file_engine::automatic;
+    /// Sends of at least so many bytes on a stream are not copied: the network card reads the caller's memory, and the
+    /// send ends when it has and the peer has acknowledged. `io_uring`: IORING_OP_SEND_ZC, Linux 6.2. Mechanisms of
+    /// readiness: MSG_ZEROCOPY, Linux 4.14, and the socket's error queue, which epoll tells of; see
+    /// Documentation/networking/msg_zerocopy.rst. Needs TCP and a card that can: over loopback the kernel copies all
+    /// the same, and when that is what it reports of most of them, the loop goes back to plain sends for a while. Costs
+    /// a notification for each send, and latency. To cancel such a send resets the connection, since nothing else gives
+    /// the memory back. From which size on it pays is to be measured on the card in question. 0: never.
+    std::size_t zero_copy_from = 0;
     /// `simulated`: what decides in its world; also `simulated:7` as a backend's name.
     std::uint64_t seed = 1;
     /// `simulated`: the world that this loop is part of (simulation::add_loop() sets it); null: one of its own.

@@ -57,7 +57,7 @@ struct loop_statistics {
     std::uint64_t bundled_buffers = 0;   ///< received with another buffer in one completion (uring_options::bundles)
     std::uint64_t shared_buffers = 0;    ///< receives that left a buffer to others (uring_options::incremental_buffers)
     std::uint64_t polled_on_disk = 0;    ///< reads and writes whose device was polled (uring_options::poll_disks)
-    std::uint64_t zero_copy_sends = 0;   ///< sends without copying that have ended (uring_options::zero_copy_from)
+    std::uint64_t zero_copy_sends = 0;   ///< sends without copying that have ended (backend_options::zero_copy_from)
     std::uint64_t zero_copy_copied = 0;  ///< those of them that the kernel copied all the same
     std::uint64_t loops_rung = 0;        ///< other loops woken by an entry of this one's ring
     unsigned worker_threads = 0;         ///< threads of the worker pool now (loop_options::worker_threads)

@@ -4,7 +4,6 @@
 
 #include <penstock/time.hpp>
 
-#include <cstddef>
 #include <cstdint>
 
 namespace penstock {
@@ -85,16 +84,6 @@ struct uring_options {
     /// messages are much smaller than buffers: thousands that come in one turn need no more buffers than their bytes
     /// fill, so buffers can be large (buffer_pool_options::buffer_size) without being many.
     bool incremental_buffers = false;
-
-    // --- Sending -------------------------------------------------------------------------------------------
-
-    /// Sends of at least so many bytes are not copied (SEND_ZC, Linux 6.0; SENDMSG_ZC, 6.1): the network card reads the
-    /// caller's memory, and the send ends when it has. Needs a card that can; over loopback the kernel copies all the
-    /// same, and when that is what it reports of most of them, the loop goes back to plain sends for a while. Costs a
-    /// second completion for each send, and latency: the memory is free only when the peer has acknowledged. To
-    /// cancel such a send resets the connection, since nothing else gives the memory back. From which size on it pays
-    /// is to be measured on the card in question. 0: never.
-    std::size_t zero_copy_from = 0;
 
     // --- Bounds and safety ---------------------------------------------------------------------------------
 

@@ -3,6 +3,12 @@
 
 #include "backend/readiness/readiness_fixture.hpp"
 
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+
 namespace penstock::detail {
 namespace {
 
@@ -27,11 +33,13 @@ std::vector<std::string> every_mechanism_of_readiness() {
     return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(all, by_readiness, ::testing::ValuesIn(every_mechanism_of_readiness()), [](const auto& of) {
+std::string test_name(const ::testing::TestParamInfo<std::string>& of) {
     std::string name = of.param;
     for (char& c : name) c = c == ':' ? '_' : c;
     return name;
-});
+}
+
+INSTANTIATE_TEST_SUITE_P(all, by_readiness, ::testing::ValuesIn(every_mechanism_of_readiness()), test_name);
 
 TEST_P(by_readiness, a_hang_up_that_nobody_wants_does_not_end_a_wait) {
     socket_pair pair = connected_unix();
@@ -178,6 +186,118 @@ TEST_P(by_readiness, a_limit_that_was_lowered_below_what_is_open_leaves_all_watc
     target->wake();
     turn(5s);
     for (socket_pair& pair : pairs) close(pair.far);
+}
+
+// --- Sends without copying
+
+class lending_by_readiness : public by_readiness {
+  protected:
+    lending_by_readiness() { options.zero_copy_from = 4096; }
+
+    void SetUp() override {
+        by_readiness::SetUp();
+        constexpr int on = 1;
+        const unique_fd probe(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        const bool can = ::setsockopt(probe.get(), SOL_SOCKET, SO_ZEROCOPY, &on, sizeof on) == 0;
+        const std::vector<feature_report> features = target->features();
+        ASSERT_EQ(features.size(), 1U);
+        ASSERT_EQ(features.front().on, can) << features.front().detail;
+        if (!can) GTEST_SKIP() << features.front().detail;
+    }
+
+    std::uint64_t lent() const { return target->statistics().zero_copy_sends; }
+    std::string much = std::string(std::size_t{256} << 10, 'x');
+};
+
+INSTANTIATE_TEST_SUITE_P(all, lending_by_readiness, ::testing::ValuesIn(every_mechanism_of_readiness()), test_name);
+
+TEST_P(lending_by_readiness, a_send_ends_with_what_the_error_queue_says) {
+    socket_pair pair = accepted_tcp();
+    EXPECT_EQ(send({pair.far.get()}, std::string_view(much).substr(0, 8192)), 0);
+    EXPECT_EQ(lent(), 1U);
+    EXPECT_EQ(send({pair.far.get()}, std::string_view(much).substr(0, 4095)), 0);
+    EXPECT_EQ(lent(), 1U);
+    EXPECT_LT(waits_within(50ms), 5);
+    close(pair.far);
+}
+
+TEST_P(lending_by_readiness, what_the_error_queue_says_is_no_input_and_no_end) {
+    socket_pair pair = accepted_tcp();
+    receive_op receive({pair.far.get()});
+    ASSERT_EQ(submit(receive), submitted::queued);
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(send({pair.far.get()}, std::string_view(much).substr(0, 8192)), 0);
+    EXPECT_FALSE(receive.final);
+    EXPECT_EQ(lent(), 5U);
+    EXPECT_LT(waits_within(50ms), 5);
+    put(pair.near, "input");
+    EXPECT_EQ(received(receive), "input");
+    EXPECT_LT(waits_within(50ms), 5);
+    close(pair.far);
+}
+
+// Unread input is told for as long as it lasts, and must not keep a loop busy that waits for an error queue.
+TEST_P(lending_by_readiness, a_send_waits_beside_unread_input_and_for_a_peer_that_does_not_read) {
+    socket_pair pair = accepted_tcp();
+    put(pair.near, "unread");
+    much.resize(std::size_t{1} << 20);
+    const io_slice slice(much);
+    send_op send({pair.far.get()}, &slice, 1);
+    ASSERT_EQ(submit(send), submitted::queued);
+    EXPECT_LT(waits_within(50ms), 10);
+    EXPECT_FALSE(send.final);
+    cancel(send);
+    EXPECT_EQ(finish(send), -ECANCELED);
+    EXPECT_GE(lent(), 1U);
+    close(pair.far);
+}
+
+TEST_P(lending_by_readiness, the_end_of_a_socket_is_told_beside_what_its_error_queue_says) {
+    socket_pair pair = accepted_tcp();
+    receive_op receive({pair.far.get()});
+    ASSERT_EQ(submit(receive), submitted::queued);
+    const io_slice slice(much);
+    send_op send({pair.far.get()}, &slice, 1);
+    ASSERT_EQ(submit(send), submitted::queued);
+    const ::linger at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(pair.near.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    pair.near = {};
+    EXPECT_EQ(finish(receive), -ECONNRESET);
+    finish(send);  // the kernel had taken it: that is what a send says
+    EXPECT_EQ(lent(), 1U);
+    close(pair.far);
+}
+
+/// While it lives, this thread may not have the kernel keep memory in place.
+class no_pinned_memory {
+  public:
+    no_pinned_memory() {
+        ::getrlimit(RLIMIT_MEMLOCK, &limit_);
+        const ::rlimit none{.rlim_cur = 0, .rlim_max = limit_.rlim_max};
+        ::setrlimit(RLIMIT_MEMLOCK, &none);
+        ::syscall(SYS_capget, &header_, rights_.data());
+        auto fewer = rights_;
+        fewer[CAP_TO_INDEX(CAP_IPC_LOCK)].effective &= ~CAP_TO_MASK(CAP_IPC_LOCK);
+        ::syscall(SYS_capset, &header_, fewer.data());
+    }
+    ~no_pinned_memory() {
+        ::syscall(SYS_capset, &header_, rights_.data());
+        ::setrlimit(RLIMIT_MEMLOCK, &limit_);
+    }
+    no_pinned_memory(const no_pinned_memory&) = delete;
+    no_pinned_memory& operator=(const no_pinned_memory&) = delete;
+
+  private:
+    ::rlimit limit_{};
+    ::__user_cap_header_struct header_{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    std::array<::__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> rights_{};
+};
+
+TEST_P(lending_by_readiness, it_is_copied_where_no_memory_may_be_kept_in_place) {
+    const no_pinned_memory limit;
+    socket_pair pair = accepted_tcp();
+    EXPECT_EQ(send({pair.far.get()}, std::string_view(much).substr(0, 8192)), 0);
+    EXPECT_EQ(lent(), 0U);
+    close(pair.far);
 }
 
 }  // namespace

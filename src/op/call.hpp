@@ -42,6 +42,13 @@ void deliver(receive_op& op, buffer_pool& pool, std::uint16_t buffer, std::int32
 /// Notes that `n` more bytes of a send or write were taken. \return whether that was all.
 bool advance(send_op& op, std::size_t n) noexcept;
 
+/// One send(2) or sendmsg(2) of what is left, with these flags besides those of the operation; answers as they do,
+/// negative -errno.
+std::int32_t send_once(const send_op& op, int flags) noexcept;
+
+/// How many bytes are left of a send; no more is counted than is asked about.
+std::size_t bytes_left(const send_op& op, std::size_t enough) noexcept;
+
 /// What is left of a send, as at most `most` kernel slices written to `slices`; returns their number. When nothing of
 /// the current slice is done, `*direct` is set to the caller's own array instead and nothing is copied.
 struct slice_view {
@@ -90,5 +97,8 @@ int status_flags(const status_op& op) noexcept;
 
 /// The next step of a connect whose socket became writable: 0, or the error it ended with.
 std::int32_t connect_outcome(handle target) noexcept;
+
+/// Resets a connection, so that the kernel lets go of what was sent and nobody has acknowledged; connect(2), AF_UNSPEC.
+void disconnect(handle target) noexcept;
 
 }  // namespace penstock::detail

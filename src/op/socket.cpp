@@ -14,6 +14,8 @@
 namespace penstock::detail {
 namespace {
 
+constexpr int most_tries_to_disconnect = 8;
+
 // Only the blocking model wants sockets that sleep; everywhere else a call that would block must say so.
 int creation_flags(call_mode mode) noexcept {
     return mode == call_mode::blocking ? SOCK_CLOEXEC : SOCK_CLOEXEC | SOCK_NONBLOCK;
@@ -119,6 +121,14 @@ std::int32_t connect_outcome(handle target) noexcept {
     ::socklen_t size = sizeof error;
     const std::int32_t r = outcome(::getsockopt(target.id, SOL_SOCKET, SO_ERROR, &error, &size));
     return r < 0 ? r : -error;
+}
+
+void disconnect(handle target) noexcept {
+    const ::sockaddr nowhere{.sa_family = AF_UNSPEC, .sa_data = {}};
+    for (int i = 0; i < most_tries_to_disconnect; ++i) {
+        const std::int32_t r = outcome(::connect(target.id, &nowhere, sizeof nowhere));
+        if (r != -EINTR && r != -EAGAIN) return;
+    }
 }
 
 std::int32_t shutdown_op::call(call_mode) noexcept { return outcome(::shutdown(target.id, kernel_side(side))); }

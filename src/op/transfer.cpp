@@ -57,19 +57,6 @@ std::int32_t write_without_waiting(int fd, slice_view slices) noexcept {
     return outcome(::write(fd, slices.data->iov_base, sure_to_fit(fd, *slices.data)));
 }
 
-std::int32_t send_once(const send_op& op, call_mode mode) noexcept {
-    ::iovec copies[most_copied_slices];
-    const slice_view left = remaining(op, copies);
-    int flags = mode == call_mode::blocking ? MSG_NOSIGNAL : MSG_NOSIGNAL | MSG_DONTWAIT;
-    if (op.more_follows) flags |= MSG_MORE;
-    // Most messages are one piece, and copying a msghdr and its slices into the kernel is 2 % of a small send.
-    if (left.count == 1) return outcome(::send(op.target.id, left.data->iov_base, left.data->iov_len, flags));
-    ::msghdr message{};
-    message.msg_iov = const_cast<::iovec*>(left.data);
-    message.msg_iovlen = left.count;
-    return outcome(::sendmsg(op.target.id, &message, flags));
-}
-
 std::int32_t write_once(const send_op& op, call_mode mode) noexcept {
     ::iovec copies[most_copied_slices];
     const slice_view left = remaining(op, copies);
@@ -97,6 +84,25 @@ std::int32_t until_all_taken(send_op& op, call_mode mode, Once once) noexcept {
 }
 
 }  // namespace
+
+std::int32_t send_once(const send_op& op, int flags) noexcept {
+    ::iovec copies[most_copied_slices];
+    const slice_view left = remaining(op, copies);
+    flags |= op.more_follows ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL;
+    // Most messages are one piece, and copying a msghdr and its slices into the kernel is 2 % of a small send.
+    if (left.count == 1) return outcome(::send(op.target.id, left.data->iov_base, left.data->iov_len, flags));
+    ::msghdr message{};
+    message.msg_iov = const_cast<::iovec*>(left.data);
+    message.msg_iovlen = left.count;
+    return outcome(::sendmsg(op.target.id, &message, flags));
+}
+
+std::size_t bytes_left(const send_op& op, std::size_t enough) noexcept {
+    if (op.first == op.count || enough == SIZE_MAX) return 0;
+    std::size_t bytes = op.slices[op.first].size - op.skip;
+    for (std::uint32_t i = op.first + 1; i < op.count && bytes < enough; ++i) bytes += op.slices[i].size;
+    return bytes;
+}
 
 bool advance(send_op& op, std::size_t n) noexcept {
     op.transferred += n;
@@ -145,7 +151,11 @@ std::int32_t receive_into_pool(receive_op& op, buffer_pool& pool, call_mode mode
     return r;
 }
 
-std::int32_t send_op::call(call_mode mode) noexcept { return until_all_taken(*this, mode, send_once); }
+std::int32_t send_op::call(call_mode mode) noexcept {
+    return until_all_taken(*this, mode, [](const send_op& op, call_mode how) noexcept {
+        return detail::send_once(op, how == call_mode::blocking ? 0 : MSG_DONTWAIT);
+    });
+}
 
 std::int32_t write_op::call(call_mode mode) noexcept { return until_all_taken(*this, mode, write_once); }
 

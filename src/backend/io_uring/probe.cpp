@@ -120,7 +120,7 @@ bool can_send_without_copying(ring& r) noexcept {
         ::io_uring_sqe* const sqe = r.next_sqe();
         ::msghdr header{};
         prepare(*sqe, op, header);
-        zero_copy::change(*sqe);
+        send_without_copying(*sqe);
         if (lacks_opcode(outcome_of(r))) return false;
     }
     return true;

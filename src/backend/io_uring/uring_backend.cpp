@@ -1,5 +1,6 @@
 #include "backend/io_uring/uring_backend.hpp"
 
+#include "backend/io_uring/zero_copy.hpp"
 #include "base/wait_time.hpp"
 #include "op/call.hpp"
 
@@ -39,14 +40,6 @@ bool is_for_direct(operation& op) noexcept {
 bool precedes_a_call(operation& op) noexcept { return op.kind == op_kind::send && as<send_op>(op).more_follows; }
 
 bool goes_on_reading(const lease_credit& credit) noexcept { return credit.reads_ahead && !credit.one_at_a_time; }
-
-/// No more is counted than is asked about.
-std::size_t bytes_left(const send_op& op, std::size_t enough) noexcept {
-    if (enough == SIZE_MAX) return 0;
-    std::size_t bytes = op.slices[op.first].size - op.skip;
-    for (std::uint32_t i = op.first + 1; i < op.count && bytes < enough; ++i) bytes += op.slices[i].size;
-    return bytes;
-}
 
 // Overflowed completions come back in portions as large as the completion queue; this many are taken per wait.
 constexpr int most_overflow_rounds = 64;
@@ -145,7 +138,7 @@ void uring_backend::refine(::io_uring_sqe& sqe, operation& op) noexcept {
         case op_kind::send:
             if ((op.scratch[notes] & copies) == 0 &&
                 zero_copy_.wants(bytes_left(as<send_op>(op), zero_copy_.threshold()))) {
-                zero_copy::change(sqe);
+                send_without_copying(sqe);
             }
             return;
         case op_kind::read_at:

@@ -8,10 +8,10 @@
 #include "backend/io_uring/probe.hpp"
 #include "backend/io_uring/registered.hpp"
 #include "backend/io_uring/ring.hpp"
-#include "backend/io_uring/zero_copy.hpp"
 #include "backend/offload.hpp"
 #include "backend/sleepers.hpp"
 #include "backend/waker.hpp"
+#include "backend/zero_copy.hpp"
 
 #include <bitset>
 #include <memory>

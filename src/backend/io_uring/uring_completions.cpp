@@ -3,15 +3,12 @@
 #include "op/call.hpp"
 
 #include <poll.h>
-#include <sys/socket.h>
 
 #include <cerrno>
 #include <utility>
 
 namespace penstock::detail {
 namespace {
-
-constexpr int most_tries_to_reset = 8;
 
 /// This socket can't (a Unix one), or not so much memory may be pinned: then it is copied.
 bool refuses_zero_copy(std::int32_t outcome) noexcept {
@@ -163,7 +160,11 @@ void uring_backend::complete_send(send_op& op, const ::io_uring_cqe& cqe) noexce
 bool uring_backend::awaits_notification(send_op& op, const ::io_uring_cqe& cqe) noexcept {
     if ((cqe.flags & IORING_CQE_F_NOTIF) != 0) {
         const auto usage = static_cast<std::uint32_t>(cqe.res);
-        zero_copy_.told(op.result < 0 || (usage & IORING_NOTIF_USAGE_ZC_COPIED) != 0);
+        if (refuses_zero_copy(op.result)) {
+            zero_copy_.refused();
+        } else {
+            zero_copy_.told(op.result < 0 || (usage & IORING_NOTIF_USAGE_ZC_COPIED) != 0);
+        }
         op.scratch[notes] = 0;
         return false;
     }
@@ -183,10 +184,7 @@ bool uring_backend::awaits_notification(send_op& op, const ::io_uring_cqe& cqe) 
 /// worth nothing any more.
 void uring_backend::reset_connection(send_op& op) noexcept {
     op.result = -ECANCELED;
-    const ::sockaddr nowhere{.sa_family = AF_UNSPEC, .sa_data = {}};
-    for (int i = 0; i < most_tries_to_reset; ++i) {
-        if (::connect(op.target.id, &nowhere, sizeof nowhere) == 0 || (errno != EINTR && errno != EAGAIN)) return;
-    }
+    disconnect(op.target);
 }
 
 void uring_backend::go_on_sending(send_op& op, std::int32_t outcome) noexcept {

@@ -26,8 +26,21 @@ class uring_options_test : public ::testing::Test {
     /// Runs `body(loop)` on a loop with these options, unless `feature` cannot be had here.
     template <class Body>
     void run(uring_options wanted, std::string_view feature, Body body) {
-        loop_options options{.backend = "io_uring"};
-        options.bounds.uring = wanted;
+        backend_options bounds;
+        bounds.uring = wanted;
+        run_within(std::move(bounds), feature, std::move(body));
+    }
+    template <class Body>
+    void run_lending(std::size_t from, Body body) {
+        backend_options bounds;
+        bounds.zero_copy_from = from;
+        run_within(std::move(bounds), "zero-copy send", std::move(body));
+    }
+
+  private:
+    template <class Body>
+    void run_within(backend_options bounds, std::string_view feature, Body body) {
+        loop_options options{.backend = "io_uring", .bounds = std::move(bounds)};
         auto made = loop::create(std::move(options));
         if (!made) GTEST_SKIP() << made.error().message;
         for (const feature_report& f : (*made)->explain().features) {
@@ -323,7 +336,7 @@ task<> send_some(net::stream& to, const std::string& all, int times) {
 // The await ends with the notification and not with the first completion: from then on the memory is the caller's
 // again.
 TEST_F(uring_options_test, large_sends_are_not_copied_if_the_kernel_has_it_its_way) {
-    run({.zero_copy_from = 16384}, "zero-copy send", [](loop& l) -> task<> {
+    run_lending(16384, [](loop& l) -> task<> {
         stream_pair pair = co_await connected();
         const std::string all = pattern(much);
         const auto send = [](loop& on, net::stream& to, std::string what) -> task<> {
@@ -342,7 +355,7 @@ TEST_F(uring_options_test, large_sends_are_not_copied_if_the_kernel_has_it_its_w
 }
 
 TEST_F(uring_options_test, small_sends_are_copied) {
-    run({.zero_copy_from = 16384}, "zero-copy send", [](loop& l) -> task<> {
+    run_lending(16384, [](loop& l) -> task<> {
         stream_pair pair = co_await connected();
         co_await play(pair.near, pair.far, 5);
         EXPECT_EQ(l.statistics().zero_copy_sends, 0U);
@@ -351,7 +364,7 @@ TEST_F(uring_options_test, small_sends_are_copied) {
 
 // Over loopback the kernel copies what was not to be copied, and says so.
 TEST_F(uring_options_test, where_everything_is_copied_sends_go_plainly_for_a_while) {
-    run({.zero_copy_from = 4096}, "zero-copy send", [](loop& l) -> task<> {
+    run_lending(4096, [](loop& l) -> task<> {
         stream_pair pair = co_await connected();
         const std::string some = pattern(8192);
         const auto drain = [](net::stream& from, std::size_t amount) -> task<> {
@@ -368,7 +381,7 @@ TEST_F(uring_options_test, where_everything_is_copied_sends_go_plainly_for_a_whi
 }
 
 TEST_F(uring_options_test, a_unix_socket_copies_all_the_same) {
-    run({.zero_copy_from = 4096}, "zero-copy send", [](loop&) -> task<> {
+    run_lending(4096, [](loop&) -> task<> {
         const temporary_directory directory;
         stream_pair pair = co_await connected(*endpoint::parse("unix:" + (directory / "socket")));
         const std::string all = pattern(much);
@@ -380,7 +393,7 @@ TEST_F(uring_options_test, a_unix_socket_copies_all_the_same) {
 
 // A peer that reads nothing: the memory is the kernel's until the bytes are acknowledged, or the connection is gone.
 TEST_F(uring_options_test, a_send_without_copying_can_be_cancelled) {
-    run({.zero_copy_from = 4096}, "zero-copy send", [](loop&) -> task<> {
+    run_lending(4096, [](loop&) -> task<> {
         const std::string all = pattern(std::size_t{8} << 20);
         for (const duration after : {duration{0}, duration{100us}, duration{1ms}, duration{20ms}}) {
             stream_pair pair = co_await connected();

@@ -42,8 +42,8 @@ std::expected<void, setup_error> uring_backend::set_up() {
     }
     limits_receives_ = can_limit_receives(*ring_);
     reads_ahead_ = can_read_ahead(*ring_);
-    if (options_.uring.zero_copy_from != 0 && can_send_without_copying(*ring_)) {
-        zero_copy_.set_threshold(options_.uring.zero_copy_from);
+    if (options_.zero_copy_from != 0 && can_send_without_copying(*ring_)) {
+        zero_copy_.set_threshold(options_.zero_copy_from);
     }
     if (options_.uring.bundles) choose_bundles();
     choose_routes(no_buffer_ring);
@@ -119,9 +119,9 @@ void uring_backend::report_features() {
     add("bundles", bundles_, asked.bundles ? why_no_bundles_ : "not asked for");
     const bool zero_copies = zero_copy_.wants(SIZE_MAX - 1);
     add("zero-copy send", zero_copies,
-        zero_copies                 ? "from " + std::to_string(asked.zero_copy_from) + " bytes on"
-        : asked.zero_copy_from == 0 ? "not asked for"
-                                    : "the kernel refuses it (Linux 6.2)");
+        zero_copies                    ? "from " + std::to_string(options_.zero_copy_from) + " bytes on"
+        : options_.zero_copy_from == 0 ? "not asked for"
+                                       : "the kernel refuses it (Linux 6.2)");
     const bool chains = chainable_.any() && !ring_->has_submission_thread();
     add("chains", chains,
         chains              ? "as one submission, of the kinds that have an opcode"

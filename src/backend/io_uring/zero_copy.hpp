@@ -1,59 +1,14 @@
-// Whether a send is worth the trouble of not copying it.
+// The opcodes that send without copying.
 #pragma once
 
 #include "backend/io_uring/kernel.hpp"
 
-#include <cstddef>
-#include <cstdint>
-
 namespace penstock::detail {
 
-/// Sends from a size on go without copying, for as long as the kernel says that most of them really were not copied.
-/// It cannot be known beforehand: that is a matter of the card behind the route. When they are copied, plain sends take
-/// their place for a while, since then the notification is a cost without a gain.
-class zero_copy {
-  public:
-    static constexpr std::uint32_t trial = 16;    ///< notifications that are judged together
-    static constexpr std::uint32_t pause = 1024;  ///< sends that go plainly after a bad trial
-
-    /// 0: never.
-    void set_threshold(std::size_t bytes) noexcept { threshold_ = bytes == 0 ? SIZE_MAX : bytes; }
-    std::size_t threshold() const noexcept { return threshold_; }
-
-    bool wants(std::size_t bytes) noexcept {
-        if (bytes < threshold_) return false;
-        if (paused_ == 0) return true;
-        --paused_;
-        return false;
-    }
-
-    /// The kernel has let go of the memory of one.
-    void told(bool copied) noexcept {
-        ++sent_;
-        copied_ += copied ? 1U : 0U;
-        copied_in_trial_ += copied ? 1U : 0U;
-        if (++in_trial_ < trial) return;
-        if (copied_in_trial_ > trial / 2) paused_ = pause;
-        in_trial_ = 0;
-        copied_in_trial_ = 0;
-    }
-
-    std::uint64_t sent() const noexcept { return sent_; }
-    std::uint64_t copied() const noexcept { return copied_; }
-
-    /// Turns an entry of a plain send into one that does not copy.
-    static void change(::io_uring_sqe& sqe) noexcept {
-        sqe.opcode = sqe.opcode == IORING_OP_SEND ? opcode_send_zc : opcode_sendmsg_zc;
-        sqe.ioprio |= IORING_SEND_ZC_REPORT_USAGE;
-    }
-
-  private:
-    std::size_t threshold_ = SIZE_MAX;
-    std::uint32_t paused_ = 0;
-    std::uint32_t in_trial_ = 0;
-    std::uint32_t copied_in_trial_ = 0;
-    std::uint64_t sent_ = 0;
-    std::uint64_t copied_ = 0;
-};
+/// Turns an entry of a plain send into one that does not copy.
+inline void send_without_copying(::io_uring_sqe& sqe) noexcept {
+    sqe.opcode = sqe.opcode == IORING_OP_SEND ? opcode_send_zc : opcode_sendmsg_zc;
+    sqe.ioprio |= IORING_SEND_ZC_REPORT_USAGE;
+}
 
 }  // namespace penstock::detail

@@ -26,6 +26,8 @@ struct descriptor_state {
     bool no_reads : 1 = false;                 ///< open for writing only: a read would wait for ever instead of failing
     bool no_writes : 1 = false;                ///< open for reading only
     bool asks_each_time : 1 = false;           ///< a partial read leaves no trace: ask the kernel before each one
+    bool may_lend : 1 = false;                 ///< sends may go without copying, and its error queue is watched
+    bool copies_only : 1 = false;              ///< sends without copying were refused
 
     operation*& at(direction d) noexcept { return occupant[static_cast<std::size_t>(d)]; }
     std::uint32_t& request(direction d) noexcept { return mechanism[static_cast<std::size_t>(d)]; }

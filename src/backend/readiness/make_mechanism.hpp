@@ -27,6 +27,7 @@ std::expected<std::unique_ptr<backend>, setup_error> make_mechanism(const backen
     if (!wake) return std::unexpected(std::move(wake.error()));
     auto made = std::make_unique<whole<Mechanism>>(environment, std::move(*wake), std::forward<Parts>(parts)...);
     if (auto done = made->set_up(environment); !done) return std::unexpected(std::move(done.error()));
+    made->set_up_zero_copy(environment.options.zero_copy_from);
     return made;
 }
 

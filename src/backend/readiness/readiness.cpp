@@ -49,6 +49,10 @@ direction readiness_backend::side_of(const operation& op) noexcept {
 
 backend_statistics readiness_backend::statistics() const noexcept {
     backend_statistics s = counted_;
+    if (zero_copy_ != nullptr) {
+        s.zero_copy_sends = zero_copy_->sent();
+        s.zero_copy_copied = zero_copy_->copied();
+    }
     s.offloaded = offload_->under_way() + sleepers_->under_way() + (files_ == nullptr ? 0 : files_->under_way());
     return s;
 }
@@ -76,6 +80,7 @@ submitted readiness_backend::submit_immediate(operation& op) noexcept {
         descriptor_state& state = descriptors_[fd];
         state.shared |= as<close_op>(op).forget_only;  // it lives on elsewhere, whoever made it
         unwatch(fd, state);
+        if (state.may_lend && state.shared) zero_copy_->forget(fd);
         if (files_ != nullptr) files_->closed(fd);
         state = {.generation = state.generation + 1};
     }
@@ -150,6 +155,7 @@ bool readiness_backend::worth_trying(const operation& op, const descriptor_state
 
 std::optional<std::int32_t> readiness_backend::proceed(operation& op, descriptor_state& state) noexcept {
     set_place(op, attempting);
+    if (zero_copy_ != nullptr && is_for_zero_copy(op, state)) return proceed_by_lending(op, state);
     const auto outcome = attempt(op, state);
     return outcome ? after_attempt(op, state, *outcome) : std::nullopt;
 }
@@ -328,6 +334,7 @@ void readiness_backend::opened(std::int32_t fd, descriptor_state& state, const o
 
 void readiness_backend::cancel(operation& op, completions& out) noexcept {
     op.cancel_requested = true;
+    if (zero_copy_sends::lending(op) && !end_lending(as<send_op>(op), out)) return;
     switch (place_of(op)) {
         case nowhere: return;
         case parked: op.unlink(); [[fallthrough]];
@@ -360,7 +367,8 @@ void readiness_backend::wait(time_point now, time_point deadline, completions& o
     collect_files();
     retry_parked();
     if (files_ != nullptr) files_->flush();
-    collect(now, anything_to_deliver() ? now : deadline);
+    const bool deaf = zero_copy_ != nullptr && !hears_notices();  // no memory: it looks again and again
+    collect(now, anything_to_deliver() || deaf ? now : deadline);
     collect_files();
 }
 

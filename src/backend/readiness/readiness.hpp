@@ -6,10 +6,15 @@
 #include "backend/files/file_path.hpp"
 #include "backend/offload.hpp"
 #include "backend/readiness/descriptor_table.hpp"
+#include "backend/readiness/zero_copy_sends.hpp"
 #include "backend/sleepers.hpp"
 #include "backend/waker.hpp"
 
+#include <cstddef>
+#include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace penstock::detail {
 
@@ -35,9 +40,12 @@ class readiness_backend : public backend {
     void cancel(operation& op, completions& out) noexcept final;
     void wake() noexcept final { waker_.wake(); }
     backend_statistics statistics() const noexcept override;
+    std::vector<feature_report> features() const override;
 
     /// The part of making one that can fail; see make_mechanism(). By default: what backend_options::files asks for.
     virtual std::expected<void, setup_error> set_up(const backend_environment& environment);
+    /// After set_up(): has sends of so many bytes go without copying, if that can be had here; 0: none.
+    void set_up_zero_copy(std::size_t from);
     /// First of all when one ends: a worker that has just handed back the last operation may still be calling wake(),
     /// which must not find a mechanism that is half gone. make_mechanism() sees to it.
     void end_offload() noexcept {
@@ -111,6 +119,8 @@ class readiness_backend : public backend {
     /// attempt out is not known, so its "not ready" is not believed.
     static constexpr std::uint8_t readied = 0x20;
 
+    static_assert((zero_copy_sends::lends & (place_mask | connect_started | readied)) == 0);
+
     static place place_of(const operation& op) noexcept { return static_cast<place>(op.backend_flags & place_mask); }
     static void set_place(operation& op, place p) noexcept {
         op.backend_flags = static_cast<std::uint8_t>((op.backend_flags & ~place_mask) | p);
@@ -133,6 +143,20 @@ class readiness_backend : public backend {
     void retry_parked() noexcept;
     void collect_files() noexcept;
 
+    // readiness_zero_copy.cpp: sends whose memory the kernel has borrowed. Only if there is a zero_copy_.
+    bool is_for_zero_copy(operation& op, const descriptor_state& state) noexcept;
+    /// As proceed(), which may also mean that what it has come to is told when the memory is back.
+    std::optional<std::int32_t> proceed_by_lending(operation& op, descriptor_state& state) noexcept;
+    void collect_returned() noexcept;
+    bool watch_notices() noexcept;
+    /// Whether the next wait is ended by what comes into an error queue.
+    bool hears_notices() noexcept;
+    void on_returned(send_op& op) noexcept;
+    /// Cancels one whose memory the kernel has: the bytes are in the socket, and a peer that reads nothing keeps them
+    /// there for ever, so the connection is reset. \return true if the memory is back and more was to be sent: then it
+    /// is cancelled as others are.
+    bool end_lending(send_op& op, completions& out) noexcept;
+
     buffer_pool& buffers_;
     capability_table capabilities_;
     descriptor_table descriptors_;
@@ -140,7 +164,9 @@ class readiness_backend : public backend {
     completions* out_ = nullptr;
     std::optional<offload> offload_;
     std::optional<sleepers> sleepers_;
-    std::unique_ptr<file_path> files_;  // null: the pool alone
+    std::unique_ptr<file_path> files_;            // null: the pool alone
+    std::unique_ptr<zero_copy_sends> zero_copy_;  // null: all sends are copied
+    std::string zero_copy_text_ = "not asked for";
 };
 
 }  // namespace penstock::detail

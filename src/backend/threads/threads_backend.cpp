@@ -37,6 +37,12 @@ backend_statistics threads_backend::statistics() const noexcept {
     return {.enters = sleeps_ + pool_.system_calls(), .parked = parked_count_, .offloaded = pool_.busy()};
 }
 
+// Waiting for the error queue would keep a thread for each send until the peer has acknowledged, and of those that send
+// there are few.
+std::vector<feature_report> threads_backend::features() const {
+    return {{"zero-copy send", false, "not done here: a send ends with its call, so that its thread is free again"}};
+}
+
 // --- Submitting ------------------------------------------------------------------------------------------
 
 submitted threads_backend::submit(operation& op) noexcept {

@@ -5,6 +5,8 @@
 #include "backend/threads/blocked_pool.hpp"
 #include "backend/threads/shares.hpp"
 
+#include <vector>
+
 namespace penstock::detail {
 
 /// The threads only wait and call. Whatever touches an operation's header, a buffer's bookkeeping or a
@@ -24,6 +26,7 @@ class threads_backend final : public backend {
     void cancel(operation& op, completions& out) noexcept override;
     void wake() noexcept override { bell_.ring(doorbell::wake); }
     backend_statistics statistics() const noexcept override;
+    std::vector<feature_report> features() const override;
 
     /// Starts the first thread, to find out whether there can be any. \return 0, or a negative error.
     std::int32_t try_thread() noexcept { return pool_.add_thread(); }
