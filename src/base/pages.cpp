@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t ordinary_size = 4096;
 constexpr std::size_t huge_size = std::size_t{2} << 20;
+constexpr int huge_size_flag = 21 << MAP_HUGE_SHIFT;  // whatever the machine's default is
 
 std::size_t whole(std::size_t bytes, std::size_t unit) noexcept { return (bytes + unit - 1) / unit * unit; }
 
@@ -53,7 +54,7 @@ pages map_pages(std::size_t bytes, bool huge) noexcept {
         return made;
     }
     made.size = whole(bytes, huge_size);
-    made.memory = map(made.size, MAP_HUGETLB);
+    made.memory = map(made.size, MAP_HUGETLB | huge_size_flag);
     if (made.memory != nullptr) {
         made.kind = page_kind::huge;
         return made;

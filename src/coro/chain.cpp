@@ -246,7 +246,7 @@ void chain_state::conclude(step& s) noexcept {
         r = 0;
     } else if (s.op->kind == op_kind::close && r != -ECANCELED) {
         if (s.opener != nullptr) static_cast<step*>(s.opener)->opened = {};
-        current_loop->note_descriptor_freed();
+        if (may_close(s)) current_loop->note_descriptor_freed();
     }
     if ((severed_ || cancelled_) && r == -EAGAIN) r = -ECANCELED;  // let go of, where the run was over anyway
     s.outcome_of_run = r;

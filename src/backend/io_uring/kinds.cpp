@@ -187,8 +187,9 @@ void fill(::io_uring_sqe& sqe, tick_op& op, ::msghdr&) noexcept {
     const auto seconds = std::chrono::floor<std::chrono::seconds>(op.period);
     op.length = {seconds.count(), (op.period - seconds).count()};
     static_assert(sizeof op.length == sizeof(::__kernel_timespec));
-    ::io_uring_prep_timeout(&sqe, reinterpret_cast<::__kernel_timespec*>(op.length.data()), most_ticks_per_entry,
-                            timeout_multishot);
+    constexpr unsigned without_end = 0;
+    const unsigned most = op.period < slower_than_any_turn ? most_ticks_per_entry : without_end;
+    ::io_uring_prep_timeout(&sqe, reinterpret_cast<::__kernel_timespec*>(op.length.data()), most, timeout_multishot);
 }
 
 void fill(::io_uring_sqe& sqe, const loop_message_op& op, ::msghdr&) noexcept {

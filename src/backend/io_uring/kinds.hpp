@@ -66,6 +66,9 @@ inline constexpr std::uint64_t rung_by_another = ~std::uint64_t{7};
 /// After so many ticks a clock needs another entry. One that ticks faster than the loop turns can't be cancelled: it is
 /// about to tick whenever the kernel looks for it. So it ends by itself, after no more turns than this.
 inline constexpr unsigned most_ticks_per_entry = 256;
+/// Slower clocks can be cancelled, and have no such end: once an entry with one was seen, the kernel looks for ends
+/// with each completion of that ring.
+inline constexpr duration slower_than_any_turn = std::chrono::milliseconds(10);
 
 /// A poll for the side that the operation waits for: one time, or with `edges` at each change. The kernel always looks
 /// for the end of the other side, too, so that where this has come a one-time poll waits for nothing.

@@ -60,7 +60,9 @@ submitted uring_backend::submit(operation& op) noexcept {
 
 submitted uring_backend::dispatch(operation& op) noexcept {
     if (needs_no_entry(op)) return submit_call(op);
-    if (writes_to_terminal(op) || precedes_a_call(op) || (op.scratch[notes] & by_call) != 0) return submit_polled(op);
+    if (writes_to_terminal(op) || precedes_a_call(op) || needs_whole_buffer(op) || (op.scratch[notes] & by_call) != 0) {
+        return submit_polled(op);
+    }
     const route way = routes_[static_cast<std::size_t>(op.kind)];
     if (op.kind == op_kind::loop_message && way == route::ring) return submit_message(as<loop_message_op>(op));
     switch (way) {
@@ -71,6 +73,14 @@ submitted uring_backend::dispatch(operation& op) noexcept {
         case route::sleep: set(op, in_pool); return sleepers_.submit(op);
     }
     return submitted::busy;
+}
+
+/// Of a buffer that is filled in parts a read would get what is left, which can be less than must be read at once (of a
+/// signalfd, an eventfd); and at the end of a pipe some kernels say that they have let go of a buffer which they go on
+/// filling.
+bool uring_backend::needs_whole_buffer(operation& op) const noexcept {
+    return op.kind == op_kind::read && provided_.in_parts() &&
+           !(reads_ahead_ && goes_on_reading(as<receive_op>(op).credit));
 }
 
 submitted uring_backend::submit_to_pool(operation& op) noexcept {

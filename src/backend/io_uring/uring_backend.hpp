@@ -112,6 +112,7 @@ class uring_backend final : public backend {
     submitted submit_call(operation& op) noexcept;
     submitted submit_message(loop_message_op& op) noexcept;
     void complete_message(loop_message_op& op, std::int32_t outcome) noexcept;
+    bool needs_whole_buffer(operation& op) const noexcept;
     submitted submit_polled(operation& op) noexcept;
     void forget_terminal(handle closed) noexcept;
     bool writes_to_terminal(const operation& op) const noexcept;

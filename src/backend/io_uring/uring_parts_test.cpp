@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/eventfd.h>
 
 #include <algorithm>
 #include <fstream>
@@ -266,11 +267,26 @@ TEST_F(uring_parts_test, what_is_read_shares_them_too) {
             }
         }
         EXPECT_GT(l.statistics().shared_buffers, 40U);
-        // A file is always ready, so the kernel takes what is left of a buffer at once.
         const int fd = ::open((directory / "file").c_str(), O_RDONLY | O_CLOEXEC);
         auto file = must(co_await adopt(fd));
         EXPECT_TRUE(same_bytes(co_await read_to_end(file), text));
         must(co_await file.close());
+    });
+}
+
+TEST_F(uring_parts_test, what_must_be_read_whole_is) {
+    run({.buffer_size = 1024, .count = 16}, [](loop&) -> task<> {
+        stream_pair pair = co_await connected();
+        const int fd = ::eventfd(0, EFD_CLOEXEC);
+        auto counter = must(co_await adopt(fd));
+        constexpr std::size_t all_but_a_rest = 1020;
+        for (unsigned i = 0; i < 3; ++i) {
+            must(co_await pair.near.send(pattern(all_but_a_rest, i)));
+            EXPECT_TRUE(same_bytes(co_await receive_exactly(pair.far, all_but_a_rest), pattern(all_but_a_rest, i)));
+            EXPECT_EQ(::eventfd_write(fd, 1), 0);
+            EXPECT_EQ(must(co_await counter.receive()).size(), sizeof(::eventfd_t));
+        }
+        must(co_await counter.close());
     });
 }
 

@@ -68,7 +68,10 @@ int uring_backend::set_up_buffers() {
     why_no_parts_ = wanted ? try_parts(options_.uring) : "not asked for";
     const bool in_parts = why_no_parts_.empty();
     if (in_parts) buffers_.allow_parts();
-    return provided_.set_up(ring_->raw(), in_parts);
+    const int refused = provided_.set_up(ring_->raw(), in_parts);
+    if (refused == 0 || !in_parts) return refused;
+    why_no_parts_ = std::string("the kernel refuses such a ring: ") + std::strerror(-refused);
+    return provided_.set_up(ring_->raw(), false);
 }
 
 void uring_backend::choose_bundles() {
