@@ -1,10 +1,10 @@
 #include "backend/readiness/readiness.hpp"
 
 #include "backend/default_capabilities.hpp"
+#include "backend/readiness/speaks_tcp.hpp"
 #include "op/call.hpp"
 
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,15 +14,6 @@
 #include <utility>
 
 namespace penstock::detail {
-namespace {
-
-bool speaks_tcp(int fd) noexcept {
-    int protocol = 0;
-    ::socklen_t size = sizeof protocol;
-    return ::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 && protocol == IPPROTO_TCP;
-}
-
-}  // namespace
 
 readiness_backend::readiness_backend(const backend_environment& environment, waker wake)
     : waker_(std::move(wake)),

@@ -119,7 +119,8 @@ class readiness_backend : public backend {
     /// attempt out is not known, so its "not ready" is not believed.
     static constexpr std::uint8_t readied = 0x20;
 
-    static_assert((zero_copy_sends::lends & (place_mask | connect_started | readied)) == 0);
+    static_assert(((zero_copy_sends::lends | zero_copy_sends::only_copies) &
+                   (place_mask | connect_started | readied)) == 0);
 
     static place place_of(const operation& op) noexcept { return static_cast<place>(op.backend_flags & place_mask); }
     static void set_place(operation& op, place p) noexcept {

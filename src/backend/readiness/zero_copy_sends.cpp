@@ -1,5 +1,6 @@
 #include "backend/readiness/zero_copy_sends.hpp"
 
+#include "backend/readiness/speaks_tcp.hpp"
 #include "base/setup.hpp"
 #include "op/call.hpp"
 #include "op/outcome.hpp"
@@ -50,7 +51,9 @@ std::size_t zero_copy_sends::next_events(std::array<::epoll_event, 32>& events) 
 void zero_copy_sends::prepare(std::int32_t fd, descriptor_state& state) noexcept {
     ::epoll_event event{.events = EPOLLET,  // errors are always told of
                         .data = {.u64 = std::uint64_t{state.generation} << 32 | static_cast<std::uint32_t>(fd)}};
-    const bool may = allow_zero_copy(fd) == 0 && ::epoll_ctl(errors_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+    // Others (vsock) have the option, too, and tell something else.
+    const bool may =
+        speaks_tcp(fd) && allow_zero_copy(fd) == 0 && ::epoll_ctl(errors_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
     state.may_lend = may;
     state.copies_only = !may;
 }
@@ -69,13 +72,16 @@ std::int32_t zero_copy_sends::call(send_op& op, descriptor_state& state) noexcep
 
 std::int32_t zero_copy_sends::call_once(send_op& op, const descriptor_state& state) noexcept {
     const std::size_t from = decision_.threshold();
-    if (state.may_lend && !decision_.paused() && bytes_left(op, from) >= from) {
+    if (state.may_lend && (op.backend_flags & only_copies) == 0 && !decision_.paused() &&
+        bytes_left(op, from) >= from) {
         const std::int32_t n = send_once(op, MSG_DONTWAIT | MSG_ZEROCOPY);
         if (n > 0) op.scratch[1] = lending(op) ? op.scratch[1] + 1 : 1;
         if (n > 0) op.backend_flags |= lends;
-        // So much memory may not be pinned (RLIMIT_MEMLOCK), or so many notifications are due (net.core.optmem_max).
-        if (n != -ENOBUFS) return n;
-        decision_.refused();
+        // So much memory may not be pinned (RLIMIT_MEMLOCK), or so many notifications are due (net.core.optmem_max);
+        // or it is of a kind that can't be (a device's, memfd_secret(2)).
+        if (n != -ENOBUFS && n != -EFAULT) return n;
+        if (n == -ENOBUFS) decision_.refused();
+        op.backend_flags |= only_copies;
     }
     return send_once(op, MSG_DONTWAIT);
 }

@@ -28,6 +28,8 @@ class zero_copy_sends {
   public:
     /// In operation::backend_flags: calls of this send are on their way, as many as scratch[1] says.
     static constexpr std::uint8_t lends = 0x40;
+    /// The same: the kernel has refused to borrow this send's memory once, and is not asked again.
+    static constexpr std::uint8_t only_copies = 0x80;
     static bool lending(const operation& op) noexcept { return (op.backend_flags & lends) != 0; }
 
     /// From so many bytes on. \return or why it cannot be had here.
@@ -36,9 +38,10 @@ class zero_copy_sends {
     /// Under way for ever: waits until some error queue has something.
     poll_op& notices() noexcept { return notices_; }
 
-    /// Whether this class is to make the calls of a send now.
+    /// Whether this class is to make the calls of a send now. One that may be held back for what follows would end only
+    /// when that was acknowledged, too.
     bool takes(const send_op& op, const descriptor_state& state) noexcept {
-        return lending(op) || (!state.copies_only && decision_.wants(bytes_to_send(op)));
+        return lending(op) || (!op.more_follows && !state.copies_only && decision_.wants(bytes_to_send(op)));
     }
     /// Sends without waiting until all is taken or nothing more fits. \return as send_op::call(); unless it is
     /// -EAGAIN, a send that is lending() then has ended only when collect() says so.
