@@ -24,6 +24,7 @@ CONTENDERS = {
     "haproxy": "HAProxy",
     "bare-io_uring": "bare pump, io_uring",
     "bare-epoll": "bare pump, epoll",
+    "bare-splice": "bare pump, splice",
 }
 
 # Tones between light and dark, so that they can be read on either ground.
