@@ -10,13 +10,18 @@ ABOUT = "cost of an await and of its parts"
 
 
 def measure(program, rounds, report):
+    for (name, unit), samples in run(program, rounds).items():
+        report.add(Figure(name, median(samples), unit, samples={"penstock": samples}))
+
+
+def run(program, rounds):
+    """What a micro-benchmark of one core prints, as collect() reads it."""
     command = [str(program), "--rounds", str(rounds)]
     ended = subprocess.run(command, capture_output=True, text=True, preexec_fn=pin(SERVER_CORE))
     if ended.returncode != 0:
         complaint = ended.stderr.strip().splitlines()
         raise BenchError(f"{program}: {complaint[-1] if complaint else f'ended with status {ended.returncode}'}")
-    for (name, unit), samples in collect(ended.stdout).items():
-        report.add(Figure(name, median(samples), unit, samples={"penstock": samples}))
+    return collect(ended.stdout)
 
 
 def collect(output):
