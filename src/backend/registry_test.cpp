@@ -221,6 +221,17 @@ TEST_P(lending_by_readiness, a_send_ends_with_what_the_error_queue_says) {
     close(pair.far);
 }
 
+// Its end would wait for what the kernel holds back.
+TEST_P(lending_by_readiness, a_send_that_more_follows_is_copied) {
+    socket_pair pair = accepted_tcp();
+    const io_slice slice(std::string_view(much).substr(0, 8192));
+    send_op head({pair.far.get()}, &slice, 1);
+    head.more_follows = true;
+    EXPECT_EQ(perform(head), 0);
+    EXPECT_EQ(lent(), 0U);
+    close(pair.far);
+}
+
 TEST_P(lending_by_readiness, what_the_error_queue_says_is_no_input_and_no_end) {
     socket_pair pair = accepted_tcp();
     receive_op receive({pair.far.get()});

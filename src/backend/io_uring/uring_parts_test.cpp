@@ -250,7 +250,7 @@ task<std::string> read_to_end(adopted& from) {
     }
 }
 
-TEST_F(uring_parts_test, what_is_read_shares_them_too) {
+TEST_F(uring_parts_test, what_is_read_ahead_shares_them_too) {
     const temporary_directory directory;
     const std::string text = pattern(10'000);
     std::ofstream(directory / "file", std::ios::binary) << text;
