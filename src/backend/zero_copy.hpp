@@ -3,8 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace penstock::detail {
+
+/// As explain() names it.
+inline constexpr std::string_view zero_copy_feature = "zero-copy send";
 
 /// Sends from a size on go without copying, for as long as the kernel says that most of them really were not copied.
 /// It cannot be known beforehand: that is a matter of the card behind the route. When they are copied, plain sends take

@@ -121,7 +121,7 @@ void uring_backend::report_features() {
         provided_.there() || !why_no_parts_.empty() ? why_no_parts_ : "this kernel has no rings of buffers");
     add("bundles", bundles_, asked.bundles ? why_no_bundles_ : "not asked for");
     const bool zero_copies = zero_copy_.wants(SIZE_MAX - 1);
-    add("zero-copy send", zero_copies,
+    add(zero_copy_feature, zero_copies,
         zero_copies                    ? "from " + std::to_string(options_.zero_copy_from) + " bytes on"
         : options_.zero_copy_from == 0 ? "not asked for"
                                        : "the kernel refuses it (Linux 6.2)");

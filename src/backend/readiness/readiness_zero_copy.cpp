@@ -27,7 +27,7 @@ void readiness_backend::set_up_zero_copy(std::size_t from) {
 }
 
 std::vector<feature_report> readiness_backend::features() const {
-    return {{"zero-copy send", zero_copy_ != nullptr, zero_copy_text_}};
+    return {{zero_copy_feature, zero_copy_ != nullptr, zero_copy_text_}};
 }
 
 bool readiness_backend::is_for_zero_copy(operation& op, const descriptor_state& state) noexcept {

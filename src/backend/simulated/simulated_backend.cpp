@@ -3,6 +3,7 @@
 #include "backend/default_capabilities.hpp"
 #include "backend/segmentation.hpp"
 #include "backend/simulated/simulated.hpp"
+#include "backend/zero_copy.hpp"
 #include "base/worker_pool.hpp"
 #include "op/call.hpp"
 
@@ -47,7 +48,7 @@ backend_statistics simulated_backend::statistics() const noexcept {
 std::vector<feature_report> simulated_backend::features() const {
     return {{segment_feature, true, "net::datagram_socket::send_segments(), in memory"},
             {join_feature, false, "this machine joins none: datagrams come one by one"},
-            {"zero-copy send", false, "its network is memory, into which all is copied"}};
+            {zero_copy_feature, false, "its network is memory, into which all is copied"}};
 }
 
 void simulated_backend::note(const operation& op, std::string_view what) noexcept {

@@ -2,6 +2,7 @@
 
 #include "backend/threads/interrupt_signal.hpp"
 #include "backend/threads/threads.hpp"
+#include "backend/zero_copy.hpp"
 #include "base/setup.hpp"
 #include "op/call.hpp"
 
@@ -40,7 +41,7 @@ backend_statistics threads_backend::statistics() const noexcept {
 // Waiting for the error queue would keep a thread for each send until the peer has acknowledged, and of those that send
 // there are few.
 std::vector<feature_report> threads_backend::features() const {
-    return {{"zero-copy send", false, "not done here: a send ends with its call, so that its thread is free again"}};
+    return {{zero_copy_feature, false, "not done here: a send ends with its call, so that its thread is free again"}};
 }
 
 // --- Submitting ------------------------------------------------------------------------------------------
