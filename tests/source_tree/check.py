@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 # What each folder of src/ may include, besides itself. `backend` stands for the files of src/backend itself: the
 # contract. SHARED_ROOMS are those of its sub-folders that mechanisms share; `mechanism` stands for each of the others,
 # which do not see each other, and `registry` for the files that name them all.
-SHARED_ROOMS = ["native_aio", "files", "readiness"]
+SHARED_ROOMS = ["native_aio", "files", "readiness", "signals"]
 REGISTRY = ["registry", "registry_test", "backend_name", "backend_name_test"]
 MAY_INCLUDE = {
     "base": set(),
@@ -31,6 +31,7 @@ MAY_INCLUDE = {
     "http": {"base"},
     "backend": {"base", "op"},
     "native_aio": {"base", "op", "backend"},
+    "signals": {"base"},
     "files": {"base", "op", "backend", "native_aio"},
     "readiness": {"base", "op", "backend", "files"},
     "mechanism": {"base", "op", "backend", *SHARED_ROOMS},

@@ -2,7 +2,7 @@
 
 #include "backend/readiness/make_mechanism.hpp"
 #include "backend/readiness/poll_array.hpp"
-#include "backend/sigio/ready_signal.hpp"
+#include "backend/signals/ready_signal.hpp"
 #include "base/setup.hpp"
 #include "base/unique_fd.hpp"
 #include "base/wait_time.hpp"

@@ -60,11 +60,6 @@ class sigio_test : public mechanism_fixture {
         what.si_band = band;
         ASSERT_EQ(::syscall(SYS_rt_tgsigqueueinfo, ::getpid(), ::gettid(), options.ready_signal, &what), 0);
     }
-
-    std::string refusal() {
-        const auto made = create();
-        return made ? "none" : made.error().message;
-    }
 };
 
 TEST_F(sigio_test, a_late_signal_does_not_end_a_connect) {
@@ -178,20 +173,6 @@ TEST_F(sigio_test, signals_to_a_loop_that_has_ended_end_nobody) {
     put(pair.near, "SIGIO to nobody");
 }
 
-TEST_F(sigio_test, what_was_blocked_before_stays_so) {
-    target.reset();
-    ::sigset_t set;
-    ::sigemptyset(&set);
-    ::sigaddset(&set, SIGIO);
-    ::sigaddset(&set, options.ready_signal);
-    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    target = create().value();
-    target.reset();
-    EXPECT_TRUE(blocked(SIGIO));
-    EXPECT_TRUE(blocked(options.ready_signal));
-    ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
-}
-
 TEST_F(sigio_test, it_says_which_signal_it_took) {
     const auto said = [](const backend& by) { return std::string(by.capabilities()[op_kind::receive].why); };
     EXPECT_EQ(said(*target), "told by signal " + std::to_string(options.ready_signal));
@@ -200,20 +181,6 @@ TEST_F(sigio_test, it_says_which_signal_it_took) {
     const std::unique_ptr<backend> second = create().value();
     EXPECT_EQ(said(*first), "told by signal " + std::to_string(SIGRTMIN));
     EXPECT_EQ(said(*second), "told by signal " + std::to_string(SIGRTMIN + 1));
-}
-
-TEST_F(sigio_test, signals_of_the_program_are_refused_with_advice) {
-    options.ready_signal = SIGTERM;
-    EXPECT_NE(refusal().find("choose one of 34 to 64"), std::string::npos) << refusal();
-    options.ready_signal = SIGRTMIN + 7;
-    ::signal(SIGRTMIN + 7, [](int) {});
-    EXPECT_NE(refusal().find("is used by the program"), std::string::npos) << refusal();
-    ::signal(SIGRTMIN + 7, SIG_DFL);
-    EXPECT_EQ(refusal(), "none");
-
-    const auto before = ::signal(SIGIO, [](int) {});
-    EXPECT_NE(refusal().find("handler for SIGIO"), std::string::npos) << refusal();
-    ::signal(SIGIO, before);
 }
 
 }  // namespace

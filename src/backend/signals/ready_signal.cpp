@@ -1,4 +1,4 @@
-#include "backend/sigio/ready_signal.hpp"
+#include "backend/signals/ready_signal.hpp"
 
 #include <pthread.h>
 
