@@ -1,5 +1,6 @@
 #include "cli/comparing.hpp"
 
+#include "cli/say.hpp"
 #include "compare/runs.hpp"
 #include "report/quantity.hpp"
 #include "report/text.hpp"
@@ -12,8 +13,6 @@
 namespace iobench {
 
 namespace {
-
-void say(const std::string& text) { std::fputs(text.c_str(), stdout); }
 
 std::string interval(const estimate& of) {
     char text[64];

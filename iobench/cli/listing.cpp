@@ -1,5 +1,6 @@
 #include "cli/listing.hpp"
 
+#include "cli/say.hpp"
 #include "registry.hpp"
 #include "report/text.hpp"
 
@@ -11,8 +12,6 @@
 namespace iobench {
 
 namespace {
-
-void say(const std::string& text) { std::fputs(text.c_str(), stdout); }
 
 std::string number(double x) {
     char text[32];

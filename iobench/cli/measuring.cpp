@@ -1,6 +1,7 @@
 #include "cli/measuring.hpp"
 
 #include "cli/progress_view.hpp"
+#include "cli/say.hpp"
 #include "machine/environment.hpp"
 #include "method/method.hpp"
 #include "process/interrupt.hpp"
@@ -136,8 +137,6 @@ int status_of(const results& all, bool written) {
     if (!all.complete) return interrupted_status;
     return written ? 0 : misuse_status;
 }
-
-void say(const std::string& text) { std::fputs(text.c_str(), stdout); }
 
 void say_how_it_went(const results& all) {
     std::size_t trials = 0;

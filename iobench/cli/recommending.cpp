@@ -1,5 +1,6 @@
 #include "cli/recommending.hpp"
 
+#include "cli/say.hpp"
 #include "recommend/recommendation.hpp"
 #include "report/quantity.hpp"
 #include "report/terminal.hpp"
@@ -12,8 +13,6 @@
 namespace iobench {
 
 namespace {
-
-void say(const std::string& text) { std::fputs(text.c_str(), stdout); }
 
 /// A name and what is said of it, which may take several lines.
 void say_fact(const char* name, const std::string& text) {
