@@ -1,10 +1,11 @@
-"""p99 at a fixed rate that all can bear, timed from when each request was meant to be sent."""
+"""p99 at a fixed rate that all can bear, timed from when each request was meant to be sent. The bare pump is the limit:
+what it takes is the load's, the origin's and the kernel's, so no proxy has less."""
 
 from statistics import median
 
 from benchlib import http_load
 from benchlib.proxy.figures import CPU, add_beside, better_peer, compare, values_of
-from benchlib.proxy.workbench import turns_take
+from benchlib.proxy.workbench import PUMPS, turns_take
 from benchlib.report import Figure
 from benchlib.stats import paired_ratio
 
@@ -15,11 +16,12 @@ SHARE = 0.6
 
 
 def seconds(plan):
-    return turns_take(plan, 5)
+    return turns_take(plan, 6)
 
 
 def measure(bench):
     contenders = {**bench.tinygates(bench.plan.backends[:1]), **bench.pipelined(), **bench.peers()}
+    contenders |= bench.pumps(PUMPS[:1])
     with bench.running(PREFIX, contenders) as running:
         if "nginx" not in running:
             bench.report.remark(f"{PREFIX}: left out, as the rate is taken from nginx")
