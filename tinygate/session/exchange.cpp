@@ -27,26 +27,37 @@ task<verdict> exchange::run() {
     from_client_.consume(memory_.request.size());
     if (from_client_.empty()) from_client_.release();
 
-    if (may_share(head)) {
-        const auto ended = co_await run_in_line(head);
-        if (ended) co_return *ended;
-    }
+    const bool shares = may_share(head);
     // The usual exchange is a message each way and no more. It waits here and not in coroutines of its parts, whose
     // frames would cost it a good part of its time when there are many: the memory of each has left the cache by then.
     for (;;) {
-        step reached = take_idle_upstream();
-        if (reached == step::more) reached = co_await reach_upstream();
-        if (reached == step::done) reached = begin_request(head);
-        if (reached == step::done) {
-            limit_.expect(gate_.settings.timeouts.send);
-            const auto sent = co_await up_.stream.send(memory_.batch.slices());
-            reached = note_request_sent(sent.has_value());
+        auto joined = shares && !retried_ ? gate_.shared.join(in_line_, head) : lines::joined::no;
+        if (joined == lines::joined::if_opened) {
+            limit_.expect(2 * gate_.settings.timeouts.connect);  // the pool has its own
+            joined = co_await gate_.shared.open(in_line_, head);
         }
-        if (reached == step::done && !uploaded_) co_return co_await upload_and_respond();
+        step reached = step::done;
+        if (joined == lines::joined::yes) {
+            limit_.expect(gate_.settings.timeouts.response);
+            const bool its_turn = co_await in_line_.turn();
+            reached = note_turn(its_turn);
+        } else {
+            reached = take_idle_upstream();
+            if (reached == step::more) reached = co_await reach_upstream();
+            if (reached == step::done) reached = begin_request(head);
+            if (reached == step::done) {
+                limit_.expect(gate_.settings.timeouts.send);
+                const auto sent = co_await up_.stream.send(memory_.batch.slices());
+                reached = note_request_sent(sent.has_value());
+            }
+            if (reached == step::done && !uploaded_) co_return co_await upload_and_respond();
+        }
         if (reached == step::done) {
             expect_response();
-            auto piece = co_await up_.stream.receive();
-            reached = note_heard(std::move(piece));
+            if (from_upstream_.empty()) {  // or it has come with that of whoever was before in the line
+                auto piece = co_await up_.stream.receive();
+                reached = note_heard(std::move(piece));
+            }
             if (reached == step::done) reached = look_at_response();
             if (reached == step::more || reached == step::interim) reached = co_await receive_response_head(reached);
         }

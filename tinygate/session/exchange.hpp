@@ -55,7 +55,7 @@ class exchange {
 
     // In a line with the requests of other clients
     bool may_share(std::string_view head) noexcept;
-    penstock::task<std::optional<verdict>> run_in_line(std::string_view head);
+    step note_turn(bool its_turn) noexcept;
     void note_length(const penstock::http::framing& framing) noexcept;
 
     // Towards the upstream

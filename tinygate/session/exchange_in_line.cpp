@@ -26,38 +26,19 @@ bool exchange::may_share(std::string_view head) noexcept {
     return !gate_.shared.answers().expected(*asked_);
 }
 
-/// \return nothing if the request has to go alone.
-task<std::optional<verdict>> exchange::run_in_line(std::string_view head) {
-    const lines::joined joined = gate_.shared.join(in_line_, head);
-    if (joined == lines::joined::no) co_return std::nullopt;
-    if (joined == lines::joined::if_opened) {
-        limit_.expect(2 * gate_.settings.timeouts.connect);  // the pool has its own
-        const bool opened = co_await gate_.shared.open(in_line_, head);
-        if (!opened) co_return std::nullopt;
+/// Whether the line lets it read its response. \return done; or retry, alone, or failed
+exchange::step exchange::note_turn(bool its_turn) noexcept {
+    if (its_turn) {
+        up_ = in_line_.borrow(from_upstream_);
+        up_.reused = true;  // whatever happens to it may have happened before this request
+        uploaded_ = true;
+        return step::done;
     }
-    limit_.expect(gate_.settings.timeouts.response);
-    const bool its_turn = co_await in_line_.turn();
-    if (!its_turn) {
-        in_line_.leave();
-        retried_ = true;
-        if (!limit_.passed()) co_return std::nullopt;
-        answer_ = 504;
-        failure_ = "the upstream took too long to answer";
-        co_return co_await fail_upstream();
-    }
-    up_ = in_line_.borrow(from_upstream_);
-    up_.reused = true;  // whatever happens to it may have happened before this request
-    uploaded_ = true;
-    expect_response();
-    const step answered = co_await receive_response_head(look_at_response());
-    if (answered == step::retry) {
-        retried_ = true;
-        co_return std::nullopt;
-    }
-    if (answered == step::failed) co_return co_await fail_upstream();
-    const verdict ended = co_await respond();
-    finish_upstream(fit_);
-    co_return ended;
+    in_line_.leave();
+    if (!limit_.passed()) return step::retry;
+    answer_ = 504;
+    failure_ = "the upstream took too long to answer";
+    return step::failed;
 }
 
 void exchange::note_length(const http::framing& framing) noexcept {

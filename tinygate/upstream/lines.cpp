@@ -29,7 +29,7 @@ lines::joined lines::join(place& p, std::string_view request) {
     return there.count < most_.pipelines && pool_.has_room(*turn_) ? joined::if_opened : joined::no;
 }
 
-task<bool> lines::open(place& p, std::string_view request) {
+task<lines::joined> lines::open(place& p, std::string_view request) {
     peer& to = *turn_;
     of_peer& there = at(to);
     ++there.count;
@@ -41,14 +41,14 @@ task<bool> lines::open(place& p, std::string_view request) {
     if (!up.stream.open() || background_ == nullptr) {
         pool_.discard(up);
         --there.count;
-        co_return false;
+        co_return joined::no;
     }
     auto one = std::make_unique<line>(pool_, std::move(up), most_.pipeline_depth);
     there.open.push_back(*one);
     one->join(p, request);
     background_->spawn(carry(std::move(one)));
     if (!looker_.set) current_loop->set_timer(looker_, detail::later(current_loop->now(), look_every));
-    co_return true;
+    co_return joined::yes;
 }
 
 task<> lines::carry(std::unique_ptr<line> one) {

@@ -37,8 +37,8 @@ class lines {
     /// Puts a request into a line to the upstream whose turn it is. \return if_opened: there may be another line to it,
     /// which open() makes.
     joined join(place& p, std::string_view request);
-    /// Opens a line to the upstream that join() meant and puts the request into it. \return whether that was possible.
-    penstock::task<bool> open(place& p, std::string_view request);
+    /// Opens a line to the upstream that join() meant and puts the request into it. \return yes, or no.
+    penstock::task<joined> open(place& p, std::string_view request);
 
   private:
     static constexpr penstock::duration look_every = std::chrono::milliseconds(250);
