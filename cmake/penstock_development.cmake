@@ -7,6 +7,10 @@ endif()
 
 # Not -Wconversion: system calls mix int, size_t and ssize_t, and the casts would hide more than the warnings find.
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Werror)
+if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC takes a file that another includes for a header, where a type without linkage would be a mistake.
+  add_compile_options(-Wno-subobject-linkage)
+endif()
 
 set(PENSTOCK_SANITIZE "" CACHE STRING "Sanitizer: empty, address (with undefined) or thread")
 set_property(CACHE PENSTOCK_SANITIZE PROPERTY STRINGS "" address thread)
