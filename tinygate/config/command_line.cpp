@@ -122,6 +122,12 @@ std::variant<options, show_backends, just_say> read_command_line(int count, cons
     app.add_option("--workers", asked.workers, "loops, each on a thread of its own; 0: one for each processor")
         ->type_name("N")
         ->check(CLI::Range(0U, 1024U));
+    app.add_option("--batch-time", asked.batch_time,
+                   "how long a busy worker waits for more to do at once, which saves it much of its time; 0: not at "
+                   "all. Only io_uring can, from Linux 6.12 on")
+        ->type_name("MICROSECONDS")
+        ->check(CLI::Range(0U, 10'000U))
+        ->capture_default_str();
     app.add_option("--access-log", asked.access_log, "append a JSON line for each request")->type_name("PATH");
 
     timeouts& t = asked.timeouts;

@@ -44,6 +44,8 @@ struct options {
     std::string backend = "auto";
     unsigned workers = 0;    ///< loops; 0: one for each processor
     std::string access_log;  ///< a path; empty: none
+    /// Microseconds that a worker with much to do waits for more, so that it does it all at once; 0: none.
+    unsigned batch_time = 50;
     tinygate::timeouts timeouts = {};
     tinygate::bounds bounds = {};
 };

@@ -21,6 +21,14 @@ namespace {
 // connections for each worker. Threads are started when needed.
 constexpr std::uint32_t most_threads = 4096;
 
+// A proxy's messages are small, and to wake up for each costs as much as to carry it.
+uring_options ring_for(const options& asked) {
+    constexpr std::uint32_t most_at_once = 32;
+    return {.batch_completions = most_at_once,
+            .batch_time = std::chrono::microseconds(asked.batch_time),
+            .batch_adapts = true};
+}
+
 /// What a shell allows (often 1024) is for programs that use select(); the hard limit is what was meant. \return it.
 std::size_t raise_descriptor_limit() {
     ::rlimit limit{};
@@ -84,9 +92,10 @@ std::expected<void, setup_error> open_all(runtime& engine, const loops_of& loops
 
 std::expected<void, setup_error> run_gate(const options& asked) {
     const std::size_t descriptors = raise_descriptor_limit();
-    auto engine = runtime::create({.loops = asked.workers,
-                                   .loop = {.backend = asked.backend, .bounds = {.max_threads = most_threads}},
-                                   .signals = {SIGTERM, SIGINT}});
+    auto engine = runtime::create(
+        {.loops = asked.workers,
+         .loop = {.backend = asked.backend, .bounds = {.max_threads = most_threads, .uring = ring_for(asked)}},
+         .signals = {SIGTERM, SIGINT}});
     if (!engine) return std::unexpected(std::move(engine.error()));
     if ((*engine)->loop(0).explain().capabilities.own_world) {
         return std::unexpected(setup_error{

@@ -35,6 +35,11 @@ unsigned ring::publish_submissions() noexcept {
     return sq.sqe_tail - __atomic_load_n(sq.khead, __ATOMIC_ACQUIRE);
 }
 
+void ring::wait_for_batch(const ::timespec* limit, time_point now) noexcept {
+    enter(batch_.now(), limit);
+    batch_.learn(now, __atomic_load_n(ring_.cq.ktail, __ATOMIC_ACQUIRE) - *ring_.cq.khead);
+}
+
 int ring::enter(unsigned least, const ::timespec* limit) noexcept {
     const unsigned count = publish_submissions();
     ++enters_;
@@ -125,11 +130,11 @@ void ring::await_room() const noexcept {
     }
 }
 
-void ring::wait_beside_thread(bool only_look, const ::timespec* limit) noexcept {
+void ring::wait_beside_thread(bool only_look, const ::timespec* limit, time_point now) noexcept {
     const unsigned left = publish_submissions();
     if (must_enter() || (left != 0 && thread_sleeps())) enter(0, nullptr);
     if (only_look || look_for_completions(limit)) return;
-    enter(wait_for_, limit);
+    wait_for_batch(limit, now);
 }
 
 /// Looks for `spin_`, or until `limit`. \return whether there is no more to wait for.

@@ -1,6 +1,7 @@
 // One ring: set up with the best flags that the kernel takes, entered once per turn.
 #pragma once
 
+#include "backend/io_uring/batch_target.hpp"
 #include "backend/io_uring/kernel.hpp"
 #include <penstock/explain.hpp>
 #include <penstock/operation.hpp>
@@ -62,12 +63,15 @@ class ring {
     bool overflowed() const noexcept { return said(IORING_SQ_CQ_OVERFLOW); }
 
     /// Submits everything; unless it is `only_look`, also waits for a completion (or as many as are asked for together)
-    /// until `limit` (null: none) has passed. Makes no system call that is not needed for it.
-    void wait(bool only_look, const ::timespec* limit) noexcept {
+    /// until `limit` (null: none) has passed. Makes no system call that is not needed for it. `now` is for a batch that
+    /// adapts.
+    void wait(bool only_look, const ::timespec* limit, time_point now = {}) noexcept {
         if (submission_thread_) {
-            wait_beside_thread(only_look, limit);
-        } else if (!only_look || has_submissions() || must_enter()) {
-            enter(only_look ? 0 : wait_for_, limit);
+            wait_beside_thread(only_look, limit, now);
+        } else if (!only_look) {
+            wait_for_batch(limit, now);
+        } else if (has_submissions() || must_enter()) {
+            enter(0, nullptr);
         }
     }
     /// Submits everything, and with `least` > 0 waits for that many completions or until `limit` (null: none) has
@@ -112,8 +116,9 @@ class ring {
     int restrict_to(const std::vector<std::uint8_t>& opcodes, const std::vector<std::uint8_t>& registrations);
     std::vector<std::uint8_t> allowed_opcodes(const ring_request& request);
 
+    void wait_for_batch(const ::timespec* limit, time_point now) noexcept;
     unsigned publish_submissions() noexcept;
-    void wait_beside_thread(bool only_look, const ::timespec* limit) noexcept;
+    void wait_beside_thread(bool only_look, const ::timespec* limit, time_point now) noexcept;
     bool thread_sleeps() const noexcept;
     void await_room() const noexcept;
     bool look_for_completions(const ::timespec* limit) const noexcept;
@@ -126,7 +131,7 @@ class ring {
     bool there_ = false;
     bool submission_thread_ = false;
     unsigned enter_flags_ = 0;
-    unsigned wait_for_ = 1;
+    batch_target batch_;
     std::uint32_t batch_microseconds_ = 0;
     duration spin_{0};
     wait_argument* registered_wait_ = nullptr;  // one page

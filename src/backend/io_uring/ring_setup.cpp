@@ -196,11 +196,13 @@ void ring::prepare_waiting(const uring_options& options) {
     if (options.batch_completions > 1 && options.batch_time > duration{0}) {
         const bool can = (params_.features & IORING_FEAT_MIN_TIMEOUT) != 0;
         if (can) {
-            wait_for_ = std::min(options.batch_completions, ring_.cq.ring_entries);
+            batch_ = {std::min(options.batch_completions, ring_.cq.ring_entries), options.batch_time,
+                      options.batch_adapts};
             batch_microseconds_ = std::max(microseconds(options.batch_time), 1U);
         }
         report("batched waiting", can ? 0 : EINVAL,
-               std::to_string(wait_for_) + " completions or " + std::to_string(batch_microseconds_) + " us");
+               std::to_string(batch_.most()) + " completions or " + std::to_string(batch_microseconds_) + " us" +
+                   (options.batch_adapts ? ", while many come" : ""));
     } else {
         features_.push_back({"batched waiting", false, "not asked for"});
     }

@@ -298,6 +298,37 @@ TEST_F(ring_test, a_batched_wait_ends_with_one_when_its_time_is_over) {
     EXPECT_EQ(r.reap([](const ::io_uring_cqe&) {}), 1U);
 }
 
+TEST_F(ring_test, a_batch_that_adapts_is_waited_for_once_many_come) {
+    ring& r = make({.batch_completions = 32, .batch_time = 30ms, .batch_adapts = true});
+    NEEDS("batched waiting");
+    const pipe_ends pipe = make_pipe();
+    const auto time_of_one = [&](time_point now) {
+        await_byte(r, pipe);
+        put_byte(pipe);
+        const time_point began = clock::now();
+        r.wait(false, nullptr, now);
+        EXPECT_EQ(r.reap([](const ::io_uring_cqe&) {}), 1U);
+        char byte = 0;
+        EXPECT_EQ(::read(pipe.reading.get(), &byte, 1), 1);
+        return clock::now() - began;
+    };
+    const auto many = [&](time_point now) {
+        for (unsigned i = 0; i < 16; ++i) {
+            if (i == 8) r.submit();
+            ::io_uring_prep_nop(r.next_sqe());
+        }
+        r.wait(false, nullptr, now);
+        EXPECT_EQ(r.reap([](const ::io_uring_cqe&) {}), 16U);
+    };
+    time_point now(1h);
+    EXPECT_LT(time_of_one(now), 30ms);
+    many(now += 1ms);  // at the end of a period of its own, which has brought one
+    many(now += 1ms);
+    EXPECT_GE(time_of_one(now += 1us), 30ms);
+    time_of_one(now += 1s);  // at whose end it is seen that no more come
+    EXPECT_LT(time_of_one(now += 1s), 30ms);
+}
+
 TEST_F(ring_test, a_batched_wait_is_no_longer_than_its_limit) {
     ring& r = make({.batch_completions = 6, .batch_time = 10s});
     NEEDS("batched waiting");

@@ -302,7 +302,7 @@ void uring_backend::wait(time_point now, time_point deadline, completions& out) 
     const wait_time limit(now, deadline);
     const bool poll_only = limit.only_polls() || !out.empty() || ring_->has_completions() ||
                            std::exchange(found_no_entry_, false) || (disks_ != nullptr && disks_->under_way() != 0);
-    ring_->wait(poll_only, limit.relative());
+    ring_->wait(poll_only, limit.relative(), now);
     if (disks_ != nullptr) disks_->poll([this](const ::io_uring_cqe& cqe) noexcept { complete_on_disk(cqe); });
     ring_->reap([this](const ::io_uring_cqe& cqe) noexcept { complete(cqe); });
     for (int round = 0; round < most_overflow_rounds && ring_->overflowed(); ++round) {
