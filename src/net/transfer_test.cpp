@@ -21,7 +21,6 @@ namespace {
 using namespace testing;
 
 constexpr std::size_t megabyte = std::size_t{1} << 20;
-constexpr std::size_t more_than_fits_on_the_way = 48 * megabyte;  // than all buffers can grow to
 
 enum class way { splice, copy };
 enum class transport { tcp, unix_socket };
@@ -330,7 +329,7 @@ TEST_P(transfers, that_are_cancelled_while_they_wait_lose_nothing) {
 TEST_P(transfers, that_are_cancelled_at_a_full_target_account_for_every_byte) {
     run([&]() -> task<> {
         line l = co_await make_line();
-        const std::string text = pattern(more_than_fits_on_the_way);
+        const std::string text = pattern(48 * megabyte);  // more than all buffers on the way can grow to
         transfer_progress progress;
         co_await with_scope([&](scope& s) -> task<> {
             s.spawn([](net::stream& to, const std::string& all) -> task<> {
@@ -353,7 +352,7 @@ TEST_P(transfers, that_are_cancelled_at_a_full_target_account_for_every_byte) {
 TEST_P(transfers, to_a_peer_that_resets_say_so) {
     run([]() -> task<> {
         line l = co_await make_line();
-        const std::string text(more_than_fits_on_the_way, 'x');
+        const std::string text(48 * megabyte, 'x');  // more than fits on the way
         co_await with_scope([&](scope& s) -> task<> {
             s.spawn([](net::stream& to, const std::string& all) -> task<> {
                 EXPECT_TRUE(is_cancelled(co_await to.send(std::string_view(all))));
