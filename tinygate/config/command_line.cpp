@@ -123,8 +123,7 @@ std::variant<options, show_backends, just_say> read_command_line(int count, cons
         ->type_name("N")
         ->check(CLI::Range(0U, 1024U));
     app.add_option("--batch-time", asked.batch_time,
-                   "how long a busy worker waits for more to do at once, which saves it much of its time; 0: not at "
-                   "all. Only io_uring can, from Linux 6.12 on")
+                   "how long a busy worker waits for more to do at once; 0: not at all (io_uring, Linux 6.12)")
         ->type_name("MICROSECONDS")
         ->check(CLI::Range(0U, 10'000U))
         ->capture_default_str();
