@@ -18,6 +18,7 @@ class batch_target {
         : most_(most), now_(adapts ? 1 : most), time_(time), adapts_(adapts) {}
 
     unsigned most() const noexcept { return most_; }
+    bool adapts() const noexcept { return adapts_; }
     unsigned now() const noexcept { return now_; }
 
     /// Of each wait: when it began, and how many it brought.

@@ -37,6 +37,8 @@ unsigned ring::publish_submissions() noexcept {
 
 void ring::wait_for_batch(const ::timespec* limit, time_point now) noexcept {
     enter(batch_.now(), limit);
+    if (!batch_.adapts()) return;
+    if (now == time_point::min()) now = clock::now();  // a loop without timers does not look at the clock
     batch_.learn(now, __atomic_load_n(ring_.cq.ktail, __ATOMIC_ACQUIRE) - *ring_.cq.khead);
 }
 
@@ -55,7 +57,10 @@ long ring::enter_waiting(unsigned count, unsigned least, const ::timespec* limit
     }
     // A batch is not waited for longer than the caller would wait at all.
     std::uint32_t batch_time = batches ? batch_microseconds_ : 0;
-    if (batches && limit != nullptr && length_of(*limit) < std::chrono::microseconds(batch_time)) batch_time = 0;
+    if (batches && limit != nullptr && length_of(*limit) < std::chrono::microseconds(batch_time)) {
+        batch_time = 0;
+        least = 1;
+    }
     static_assert(sizeof(::timespec) == sizeof(::__kernel_timespec));
     flags |= IORING_ENTER_EXT_ARG;
     if (registered_wait_ != nullptr) {

@@ -64,7 +64,7 @@ class ring {
 
     /// Submits everything; unless it is `only_look`, also waits for a completion (or as many as are asked for together)
     /// until `limit` (null: none) has passed. Makes no system call that is not needed for it. `now` is for a batch that
-    /// adapts.
+    /// adapts; time_point::min() if it is not known.
     void wait(bool only_look, const ::timespec* limit, time_point now = {}) noexcept {
         if (submission_thread_) {
             wait_beside_thread(only_look, limit, now);

@@ -193,18 +193,21 @@ int ring::tell(unsigned what, const void* argument, unsigned count) noexcept {
 }
 
 void ring::prepare_waiting(const uring_options& options) {
-    if (options.batch_completions > 1 && options.batch_time > duration{0}) {
+    if (options.batch_completions <= 1 || options.batch_time <= duration{0}) {
+        features_.push_back({"batched waiting", false, "not asked for"});
+    } else if (submission_thread_) {
+        // Kernels before the end of 2025 sleep on there when a completion comes after the least time.
+        features_.push_back({"batched waiting", false, "not beside a submission thread"});
+    } else {
         const bool can = (params_.features & IORING_FEAT_MIN_TIMEOUT) != 0;
         if (can) {
-            batch_ = {std::min(options.batch_completions, ring_.cq.ring_entries), options.batch_time,
-                      options.batch_adapts};
             batch_microseconds_ = std::max(microseconds(options.batch_time), 1U);
+            batch_ = {std::min(options.batch_completions, ring_.cq.ring_entries),
+                      std::chrono::microseconds(batch_microseconds_), options.batch_adapts};
         }
         report("batched waiting", can ? 0 : EINVAL,
                std::to_string(batch_.most()) + " completions or " + std::to_string(batch_microseconds_) + " us" +
                    (options.batch_adapts ? ", while many come" : ""));
-    } else {
-        features_.push_back({"batched waiting", false, "not asked for"});
     }
     if (options.registered_wait) {
         report("registered wait", map_wait_argument(), "");

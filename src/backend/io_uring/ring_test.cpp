@@ -302,7 +302,7 @@ TEST_F(ring_test, a_batch_that_adapts_is_waited_for_once_many_come) {
     ring& r = make({.batch_completions = 32, .batch_time = 30ms, .batch_adapts = true});
     NEEDS("batched waiting");
     const pipe_ends pipe = make_pipe();
-    const auto time_of_one = [&](time_point now) {
+    const auto time_of_one = [&](time_point now = time_point::min()) {
         await_byte(r, pipe);
         put_byte(pipe);
         const time_point began = clock::now();
@@ -327,6 +327,35 @@ TEST_F(ring_test, a_batch_that_adapts_is_waited_for_once_many_come) {
     EXPECT_GE(time_of_one(now += 1us), 30ms);
     time_of_one(now += 1s);  // at whose end it is seen that no more come
     EXPECT_LT(time_of_one(now += 1s), 30ms);
+}
+
+// As the loop says when it has no timers.
+TEST_F(ring_test, a_batch_adapts_without_being_told_the_time) {
+    ring& r = make({.batch_completions = 32, .batch_time = 100ms, .batch_adapts = true});
+    NEEDS("batched waiting");
+    const auto wait_for_sixteen = [&] {
+        for (unsigned i = 0; i < 16; ++i) {
+            if (i == 8) r.submit();
+            ::io_uring_prep_nop(r.next_sqe());
+        }
+        r.wait(false, nullptr, time_point::min());
+        return r.reap([](const ::io_uring_cqe&) {});
+    };
+    const auto wait_in_vain = [&] {
+        const time_point began = clock::now();
+        const ::timespec limit{.tv_sec = 0, .tv_nsec = 150'000'000};
+        ::io_uring_prep_nop(r.next_sqe());
+        r.wait(false, &limit, time_point::min());
+        EXPECT_EQ(r.reap([](const ::io_uring_cqe&) {}), 1U);
+        return clock::now() - began;
+    };
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(wait_for_sixteen(), 16U);
+        std::this_thread::sleep_for(2ms);
+    }
+    EXPECT_GE(wait_in_vain(), 100ms) << "many came";
+    wait_in_vain();
+    EXPECT_LT(wait_in_vain(), 100ms) << "and then no more";
 }
 
 TEST_F(ring_test, a_batched_wait_is_no_longer_than_its_limit) {
