@@ -9,8 +9,8 @@
 namespace penstock::detail {
 
 /// A fixed number; or, by what the last millisecond has brought, one while few come, and else as many as a wait has
-/// brought at most. So who has one request at a time is not held up, and does not pay for the timer that ends a wait for
-/// several; nor are a few held up, who would wait for more than they are.
+/// brought at most. So who has one request at a time is not held up, and does not pay for the timer that ends a wait
+/// for several; nor are a few held up, who would wait for more than they are.
 class batch_target {
   public:
     batch_target() noexcept = default;
