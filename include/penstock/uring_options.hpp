@@ -43,7 +43,7 @@ struct uring_options {
 
     /// A wait ends with so many completions, or with one when batch_time has passed. Linux 6.12. Saves wake-ups of a
     /// loop with much traffic of small messages; costs up to batch_time of latency, for other threads' posts too. The
-    /// default, 1, is not to wait for a second one.
+    /// default, 1, is not to wait for a second one. Not beside a submission_thread.
     std::uint32_t batch_completions = 1;
     /// At most that long (microseconds are what the kernel counts in); 0 turns batch_completions off.
     duration batch_time{0};
