@@ -1,5 +1,6 @@
 #include <penstock/signals.hpp>
 
+#include "support/signal_mask.hpp"
 #include <penstock/loop.hpp>
 #include <penstock/runtime.hpp>
 #include <penstock/scope.hpp>
@@ -7,7 +8,6 @@
 #include <penstock/timeout.hpp>
 
 #include <gtest/gtest.h>
-#include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -158,9 +158,7 @@ TEST(runtime, blocks_its_signals_on_every_thread_and_loop_0_awaits_them) {
     const std::unique_ptr<runtime> rt = std::move(*made);
     std::atomic<int> ready{0};
     EXPECT_TRUE(rt->run([&](loop& on) -> task<result<void>> {
-        ::sigset_t blocked;
-        ::pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
-        EXPECT_EQ(::sigismember(&blocked, SIGUSR2), 1);
+        EXPECT_TRUE(testing::blocks(SIGUSR2));
         if (&on != &rt->loop(0)) {
             ++ready;
             co_return result<void>{};

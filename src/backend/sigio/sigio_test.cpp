@@ -2,9 +2,9 @@
 #include "backend/sigio/sigio.hpp"
 
 #include "backend/readiness/readiness_fixture.hpp"
+#include "support/signal_mask.hpp"
 
 #include <poll.h>
-#include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -13,11 +13,7 @@
 namespace penstock::detail {
 namespace {
 
-bool blocked(int number) {
-    ::sigset_t set;
-    ::pthread_sigmask(SIG_BLOCK, nullptr, &set);
-    return ::sigismember(&set, number) == 1;
-}
+using testing::blocks;
 
 /// How many signals the kernel queues for this user.
 lowered_limit signal_queue_limit(::rlim_t most) { return {RLIMIT_SIGPENDING, most}; }
@@ -163,11 +159,11 @@ TEST_F(sigio_test, what_is_left_in_the_queue_is_taken_out_at_the_end) {
 TEST_F(sigio_test, signals_to_a_loop_that_has_ended_end_nobody) {
     socket_pair pair = accepted_tcp();
     const unique_fd copy(::dup(pair.far.get()));  // as a forked child has one: the socket goes on sending signals
-    ASSERT_TRUE(blocked(options.ready_signal));
+    ASSERT_TRUE(blocks(options.ready_signal));
     close(pair.far);
     target.reset();
-    EXPECT_FALSE(blocked(options.ready_signal));
-    EXPECT_FALSE(blocked(SIGIO));
+    EXPECT_FALSE(blocks(options.ready_signal));
+    EXPECT_FALSE(blocks(SIGIO));
     put(pair.near, "to nobody");
     const auto none = signal_queue_limit(0);
     put(pair.near, "SIGIO to nobody");

@@ -1,6 +1,8 @@
 // Whose signal it is: a loop's, for as long as that lives, and never one that the program uses.
 #include "backend/signals/ready_signal.hpp"
 
+#include "support/signal_mask.hpp"
+
 #include <gtest/gtest.h>
 #include <pthread.h>
 
@@ -10,11 +12,7 @@
 namespace penstock::detail {
 namespace {
 
-bool blocked(int number) {
-    ::sigset_t set;
-    ::pthread_sigmask(SIG_BLOCK, nullptr, &set);
-    return ::sigismember(&set, number) == 1;
-}
+using testing::blocks;
 
 std::string refusal(int wanted) {
     const auto made = ready_signal::take(wanted);
@@ -23,15 +21,15 @@ std::string refusal(int wanted) {
 
 TEST(ready_signal, is_blocked_while_it_is_taken_and_not_afterwards) {
     const int number = ready_signal::take(0).value().number();
-    EXPECT_FALSE(blocked(number));
+    EXPECT_FALSE(blocks(number));
     {
         const ready_signal taken = ready_signal::take(number).value();
-        EXPECT_TRUE(blocked(number));
-        EXPECT_TRUE(blocked(SIGIO));
+        EXPECT_TRUE(blocks(number));
+        EXPECT_TRUE(blocks(SIGIO));
         EXPECT_EQ(taken.text(), "told by signal " + std::to_string(number));
     }
-    EXPECT_FALSE(blocked(number));
-    EXPECT_FALSE(blocked(SIGIO));
+    EXPECT_FALSE(blocks(number));
+    EXPECT_FALSE(blocks(SIGIO));
 }
 
 TEST(ready_signal, that_was_blocked_before_stays_so) {
@@ -42,8 +40,8 @@ TEST(ready_signal, that_was_blocked_before_stays_so) {
     ::sigaddset(&set, number);
     ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
     static_cast<void>(ready_signal::take(number).value());
-    EXPECT_TRUE(blocked(SIGIO));
-    EXPECT_TRUE(blocked(number));
+    EXPECT_TRUE(blocks(SIGIO));
+    EXPECT_TRUE(blocks(number));
     ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
