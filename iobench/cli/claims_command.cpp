@@ -3,6 +3,7 @@
 #include "claims/claims.hpp"
 #include "claims/report.hpp"
 #include "cli/progress_view.hpp"
+#include "cli/say.hpp"
 #include "machine/environment.hpp"
 #include "method/method.hpp"
 #include "process/interrupt.hpp"
@@ -83,7 +84,7 @@ int claims_command::run() const {
     std::vector<finding> findings;
     for (const claim& one : all_) findings.push_back(judge(one, *all));
     const std::string text = json_ ? claims_json(findings).dump(1) + "\n" : claims_text(findings, name_);
-    std::fputs(text.c_str(), stdout);
+    say(text);
     return all->complete ? 0 : 130;
 }
 

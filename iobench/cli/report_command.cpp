@@ -1,5 +1,6 @@
 #include "cli/report_command.hpp"
 
+#include "cli/say.hpp"
 #include "model/results.hpp"
 #include "report/html.hpp"
 #include "report/markdown.hpp"
@@ -52,7 +53,7 @@ int report_command::run() const {
         std::fprintf(stderr, "iobench: %s\n", all.error().c_str());
         return 2;
     }
-    if (html_.empty() && markdown_.empty() && svg_.empty()) std::fputs(terminal_tables(*all).c_str(), stdout);
+    if (html_.empty() && markdown_.empty() && svg_.empty()) say(terminal_tables(*all));
     if (!html_.empty() && !write(html_, html_report(*all))) return 2;
     if (!markdown_.empty() && !write(markdown_, markdown_report(*all))) return 2;
     return svg_.empty() ? 0 : write_chart(*all, chart_, svg_);
