@@ -47,9 +47,9 @@ struct uring_options {
     std::uint32_t batch_completions = 1;
     /// At most that long (microseconds are what the kernel counts in); 0 turns batch_completions off.
     duration batch_time{0};
-    /// Only while many come: four or more within batch_time, by the rate of the last millisecond, and for no more than
-    /// a wait has brought in that. So a loop that has one thing to do at a time is not held up, and one with many gets
-    /// them together.
+    /// Only while many come: four or more within batch_time, by the rate of the last millisecond, and ten or more in
+    /// one wait of it; and for no more than that wait has brought. So a loop that has one thing to do at a time is not
+    /// held up, and one with many gets them together.
     bool batch_adapts = false;
     /// The arguments of a wait lie in memory that the kernel has mapped (IORING_ENTER_EXT_ARG_REG, Linux 6.13), so that
     /// it does not copy them each time. Needs one page. For loops whose waits have a deadline; nobody has measured a

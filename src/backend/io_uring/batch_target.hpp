@@ -21,18 +21,18 @@ class batch_target {
     bool adapts() const noexcept { return adapts_; }
     unsigned now() const noexcept { return now_; }
 
-    /// Of each wait: when it began, and how many it brought.
-    void learn(time_point began, unsigned came) noexcept {
+    /// Of each wait: about when it was, and how many it brought.
+    void learn(time_point when, unsigned came) noexcept {
         if (!adapts_) return;
         came_ += came;
         most_at_once_ = std::max(most_at_once_, came);
-        const duration since = began - period_began_;
+        const duration since = when - period_began_;
         if (since < period) return;
         const bool many = most_at_once_ >= many_at_once && came_ * time_ >= worth_waiting_for * since;
         now_ = many ? std::min(most_at_once_, most_) : 1;
         came_ = 0;
         most_at_once_ = 1;
-        period_began_ = began;
+        period_began_ = when;
     }
 
   private:

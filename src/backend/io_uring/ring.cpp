@@ -135,11 +135,11 @@ void ring::await_room() const noexcept {
     }
 }
 
-void ring::wait_beside_thread(bool only_look, const ::timespec* limit, time_point now) noexcept {
+void ring::wait_beside_thread(bool only_look, const ::timespec* limit) noexcept {
     const unsigned left = publish_submissions();
     if (must_enter() || (left != 0 && thread_sleeps())) enter(0, nullptr);
     if (only_look || look_for_completions(limit)) return;
-    wait_for_batch(limit, now);
+    enter(1, limit);
 }
 
 /// Looks for `spin_`, or until `limit`. \return whether there is no more to wait for.

@@ -65,9 +65,9 @@ class ring {
     /// Submits everything; unless it is `only_look`, also waits for a completion (or as many as are asked for together)
     /// until `limit` (null: none) has passed. Makes no system call that is not needed for it. `now` is for a batch that
     /// adapts; time_point::min() if it is not known.
-    void wait(bool only_look, const ::timespec* limit, time_point now = {}) noexcept {
+    void wait(bool only_look, const ::timespec* limit, time_point now = time_point::min()) noexcept {
         if (submission_thread_) {
-            wait_beside_thread(only_look, limit, now);
+            wait_beside_thread(only_look, limit);
         } else if (!only_look) {
             wait_for_batch(limit, now);
         } else if (has_submissions() || must_enter()) {
@@ -118,7 +118,7 @@ class ring {
 
     void wait_for_batch(const ::timespec* limit, time_point now) noexcept;
     unsigned publish_submissions() noexcept;
-    void wait_beside_thread(bool only_look, const ::timespec* limit, time_point now) noexcept;
+    void wait_beside_thread(bool only_look, const ::timespec* limit) noexcept;
     bool thread_sleeps() const noexcept;
     void await_room() const noexcept;
     bool look_for_completions(const ::timespec* limit) const noexcept;
