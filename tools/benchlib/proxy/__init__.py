@@ -17,7 +17,8 @@ METHOD = """Each proxy has one worker, on one core; the load and the origin shar
 time per request, the kernel's part of it included, so the figure does not depend on which side saturates first. The
 proxies take turns, round by round, and a ratio is that of neighbours in time. System calls are counted by strace in
 passes of their own. NAME-pipeline is TinyGate on its first backend with --pipeline 4 --pipeline-depth 128, where many
-clients share upstream connections; all others have one for each request. Paths that the origin knows: / (65 bytes), /f/1k, /f/16k, /f/64k, /f/1m, /f/10m."""
+clients share upstream connections; all others have one for each request. NAME-no-batch has --batch-time 0. Paths that
+the origin knows: / (65 bytes), /f/1k, /f/16k, /f/64k, /f/1m, /f/10m."""
 PARTS = {
     "requests": requests,
     "uploads": uploads,

@@ -93,7 +93,7 @@ def losses(figures):
     for figure in figures:
         parts = figure.name.split(".")
         ours = any(part.startswith("tinygate-") for part in parts)
-        to_others = parts[-1] in ("cpu", "p99") and "-workers-" not in figure.name and "-log." not in figure.name
+        to_others = parts[-1] in ("cpu", "p99") and not any(of in figure.name for of in ("-workers-", "-log.", "-no-batch."))
         if ours and to_others and figure.ratio and figure.ratio.low > 1:
             yield figure
 

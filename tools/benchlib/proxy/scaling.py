@@ -12,12 +12,13 @@ ABOUT = "connections from 1 to 8,000; workers 1 and 2"
 PREFIX = "proxy.scaling"
 WARM_UP = 150e-6  # seconds of load for each connection, in which as many upstream connections are opened
 CONNECT_SECONDS = 200e-6 + WARM_UP  # each, about
+NO_BATCH = "--batch-time", "0"  # of the contender that does everything as it comes
 WORKERS = (1, 2)
 LOADS = {"keep-alive": (512, {}), "new-connections": (64, {"close": True})}  # connections, options of http_load
 
 
 def seconds(plan):
-    turns = sum(turns_take(plan, 3, plan.fewer_rounds, CONNECT_SECONDS * count) for count in plan.scaling)
+    turns = sum(turns_take(plan, 4, plan.fewer_rounds, CONNECT_SECONDS * count) for count in plan.scaling)
     return turns + len(LOADS) * turns_take(plan, len(WORKERS), plan.fewer_rounds)
 
 
@@ -32,6 +33,7 @@ def measure_connections(bench, connections):
     room = "--max-upstream-connections", "10000"
     contenders = {
         **bench.tinygates(bench.plan.backends[:1], *room),
+        **bench.tinygates(bench.plan.backends[:1], *room, *NO_BATCH, suffix="-no-batch"),
         **bench.peers(clients=max(2_000, connections + 500)),
     }
     prefix = f"{PREFIX}.{connections}"
