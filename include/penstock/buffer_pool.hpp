@@ -4,6 +4,7 @@
 #include <penstock/detail/pages.hpp>
 #include <penstock/result.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -31,6 +32,9 @@ struct io_slice {
 class buffer_pool;
 class lease;
 
+/// How many size classes a pool has at most: the default one, class 0, and those of buffer_pool_options::more.
+inline constexpr unsigned most_buffer_classes = 4;
+
 namespace detail {
 
 /// How many buffers of the pool one stream may hold, queued and leased together. `returned` is called on the loop's
@@ -38,8 +42,9 @@ namespace detail {
 struct lease_credit {
     std::uint16_t held = 0;
     std::uint16_t limit = 4;
-    bool one_at_a_time = false;  ///< a receive that could go on is to end with one buffer, as a splice may follow
-    bool reads_ahead = false;    ///< a read may go on by itself, as a receive does
+    bool one_at_a_time = false;     ///< a receive that could go on is to end with one buffer, as a splice may follow
+    bool reads_ahead = false;       ///< a read may go on by itself, as a receive does
+    std::uint8_t buffer_class = 0;  ///< which buffers a receive that starts now takes
     void (*returned)(lease_credit&) noexcept = nullptr;
     void* owner = nullptr;  ///< for `returned`
 
@@ -61,10 +66,19 @@ class received_queue {
 
 }  // namespace detail
 
+/// A size class of a pool besides the default one.
+struct buffer_class_options {
+    std::uint32_t buffer_size = 0;  ///< bytes per buffer; at least 64
+    std::uint16_t count = 0;        ///< buffers per loop; 0: there is no such class
+};
+
 /// Bounds and shape of a pool.
 struct buffer_pool_options {
-    std::uint32_t buffer_size = 8192;  ///< bytes per buffer
+    std::uint32_t buffer_size = 8192;  ///< bytes per buffer of class 0
     std::uint16_t count = 512;         ///< buffers per loop, at most 32768; memory is touched on first use only
+    /// Classes 1, 2 and 3, for streams that ask for them (net::stream::receive_in(), adopted::receive_in()). All
+    /// classes have at most 32768 buffers together: those that come later get what is left, which statistics() shows.
+    std::array<buffer_class_options, most_buffer_classes - 1> more = {};
     /// Where buffers are filled in parts (uring_options::incremental_buffers): parts that are queued or leased at once,
     /// at most 32767; a receive beyond that fails with no_buffer_space. Touched on first use only, too.
     std::uint16_t most_parts = 32767;
@@ -73,19 +87,25 @@ struct buffer_pool_options {
     bool huge_pages = false;
 };
 
-/// What a pool has lived through, as data.
-struct buffer_pool_statistics {
+/// What a size class of a pool has lived through, as data.
+struct buffer_class_statistics {
     std::uint32_t buffer_size = 0;
-    std::uint16_t count = 0;
-    std::uint16_t in_use = 0;         ///< with a stream, a lease or the kernel's ring, now
-    std::uint16_t most_in_use = 0;    ///< the highest in_use so far
-    std::uint64_t exhausted = 0;      ///< how often a reader found none and was parked
-    std::uint16_t parts = 0;          ///< of buffers that are filled in parts: queued or leased, now
-    std::uint64_t parts_refused = 0;  ///< received beyond buffer_pool_options::most_parts, which lost it
+    std::uint16_t count = 0;        ///< 0: there is no such class
+    std::uint16_t in_use = 0;       ///< with a stream, a lease or the kernel's ring, now
+    std::uint16_t most_in_use = 0;  ///< the highest in_use so far
+    std::uint64_t exhausted = 0;    ///< how often a reader found none and was parked
 };
 
-/// A fixed set of equal buffers, used most-recent-first so that the same few stay in the cache. Belongs to one loop
-/// and its thread. Never grows: when it is empty, readers wait until a lease comes back.
+/// The same of a pool: the figures of class 0, and those of the others beside them.
+struct buffer_pool_statistics : buffer_class_statistics {
+    std::uint16_t parts = 0;          ///< of buffers that are filled in parts: queued or leased, now; of all classes
+    std::uint64_t parts_refused = 0;  ///< received beyond buffer_pool_options::most_parts, which lost it
+    std::array<buffer_class_statistics, most_buffer_classes - 1> more = {};  ///< classes 1, 2 and 3
+};
+
+/// A fixed set of buffers of one size, or of several sizes (classes), used most-recent-first so that the same few stay
+/// in the cache. Belongs to one loop and its thread. Never grows: when a class is empty, its readers wait until a lease
+/// of it comes back, and those of the others go on.
 class buffer_pool {
   public:
     explicit buffer_pool(buffer_pool_options options);
@@ -93,20 +113,42 @@ class buffer_pool {
     buffer_pool(const buffer_pool&) = delete;
     buffer_pool& operator=(const buffer_pool&) = delete;
 
-    std::uint32_t buffer_size() const noexcept { return buffer_size_; }
-    std::uint16_t count() const noexcept { return count_; }
-    std::uint16_t available() const noexcept { return available_; }
+    // Of a class less than most_buffer_classes; 0 for one that there is not.
+    std::uint32_t buffer_size(unsigned of_class = 0) const noexcept { return classes_[of_class].buffer_size; }
+    std::uint16_t count(unsigned of_class = 0) const noexcept { return classes_[of_class].count; }
+    std::uint16_t available(unsigned of_class = 0) const noexcept { return classes_[of_class].available; }
+    /// Whether there is such a class; any number may be asked about.
+    bool has_class(unsigned number) const noexcept {
+        return number < most_buffer_classes && classes_[number].count != 0;
+    }
     buffer_pool_statistics statistics() const noexcept;
     /// One line for people: what was asked for of its pages and is not so, and why. Empty if nothing is missing.
     std::string what_is_missing() const { return detail::what_is_missing(pages_); }
 
     // What follows is for backends and streams; programs see leases.
 
-    /// Takes a buffer, or detail::no_buffer (counted in statistics().exhausted).
-    std::uint16_t take() noexcept;
+    // The buffers of all classes have numbers of one row: those of class 0 first, so that one comparison finds it.
+
+    /// Takes a buffer of the class, or detail::no_buffer (counted in its statistics' `exhausted`).
+    std::uint16_t take(unsigned of_class = 0) noexcept;
     /// Gives back a buffer that no stream was charged for.
     void put(std::uint16_t index) noexcept;
-    std::byte* data(std::uint16_t index) noexcept { return pages_.memory + std::size_t{index} * buffer_size_; }
+    unsigned class_of(std::uint16_t index) const noexcept {
+        unsigned c = 0;
+        while (index >= classes_[c].first + classes_[c].count) ++c;
+        return c;
+    }
+    /// The number of a class's first buffer; those of the others follow.
+    std::uint16_t first_of(unsigned of_class) const noexcept { return classes_[of_class].first; }
+    std::uint32_t size_of(std::uint16_t index) const noexcept { return classes_[class_of(index)].buffer_size; }
+    std::byte* data(std::uint16_t index) noexcept {
+        const size_class& c = classes_[class_of(index)];
+        return c.memory + std::size_t{static_cast<std::uint16_t>(index - c.first)} * c.buffer_size;
+    }
+    /// The size of the buffer that the newest in `queue` lies in; 0 if the queue is empty.
+    std::uint32_t size_of_newest(const detail::received_queue& queue) const noexcept {
+        return queue.empty() ? 0 : size_of(slots_[queue.tail_].buffer);
+    }
 
     /// Appends a filled buffer to `queue` and charges `credit` for it.
     void enqueue(detail::received_queue& queue, detail::lease_credit& credit, std::uint16_t index,
@@ -133,7 +175,7 @@ class buffer_pool {
     void put_back(detail::received_queue& queue, lease rest) noexcept;
     /// Drops everything in `queue`.
     void discard(detail::received_queue& queue) noexcept;
-    /// A lease on a fresh buffer that no stream pays for; empty when the pool is.
+    /// A lease on a fresh buffer of class 0 that no stream pays for; empty when the class is.
     lease lend() noexcept;
 
   private:
@@ -151,7 +193,19 @@ class buffer_pool {
         std::uint32_t filled;  ///< bytes
         std::uint16_t users;   ///< its parts, and who fills it
     };
+    struct size_class {
+        std::byte* memory = nullptr;
+        std::uint32_t buffer_size = 0;
+        std::uint16_t first = 0;
+        std::uint16_t count = 0;
+        std::uint16_t available = 0;
+        std::uint16_t free_head = detail::no_buffer;
+        std::uint16_t fewest_available = 0;
+        std::uint64_t exhausted = 0;
+    };
 
+    void add_class(unsigned number, const buffer_class_options& options) noexcept;
+    void place_classes(bool huge_pages);
     std::byte* begin_of(const slot& s) noexcept { return data(s.buffer) + s.offset; }
     void append(detail::received_queue& queue, detail::lease_credit& credit, std::uint16_t index) noexcept;
     bool extend(const detail::received_queue& queue, std::uint16_t buffer, std::uint32_t offset,
@@ -162,12 +216,8 @@ class buffer_pool {
 
     detail::pages pages_;
     std::unique_ptr<slot[]> slots_;
-    std::uint32_t buffer_size_;
-    std::uint16_t count_;
-    std::uint16_t available_;
-    std::uint16_t free_head_ = 0;
-    std::uint16_t fewest_available_;
-    std::uint64_t exhausted_ = 0;
+    std::array<size_class, most_buffer_classes> classes_;
+    std::uint16_t total_ = 0;          ///< buffers of all classes
     std::unique_ptr<share[]> shares_;  ///< of each buffer; null: none is filled in parts
     std::uint16_t most_parts_;
     std::uint16_t parts_ = 0;

@@ -11,55 +11,85 @@ namespace {
 
 constexpr std::uint16_t most_buffers = 32768;  // the kernel's limit for a provided-buffer ring
 constexpr std::uint16_t most_parts = 32767;    // their numbers follow those of buffers, and the last one is no_buffer
+constexpr std::size_t alignment = 4096;        // of where the memory of a class begins
+
+buffer_class_statistics figures_of(const auto& c) noexcept {
+    return {.buffer_size = c.buffer_size,
+            .count = c.count,
+            .in_use = static_cast<std::uint16_t>(c.count - c.available),
+            .most_in_use = static_cast<std::uint16_t>(c.count - c.fewest_available),
+            .exhausted = c.exhausted};
+}
 
 }  // namespace
 
 buffer_pool::buffer_pool(buffer_pool_options options)
-    : buffer_size_(std::max(options.buffer_size, 64U)),
-      count_(std::clamp<std::uint16_t>(options.count, 1, most_buffers)),
-      available_(count_),
-      fewest_available_(count_),
-      most_parts_(std::clamp<std::uint16_t>(options.most_parts, 1, most_parts)) {
-    slots_ = std::make_unique<slot[]>(count_);
-    // Untouched pages cost nothing, so a generous pool is free until the load needs it.
-    pages_ = detail::map_pages(std::size_t{buffer_size_} * count_, options.huge_pages);
-    if (pages_.memory == nullptr) throw std::bad_alloc();
-    for (std::uint16_t i = 0; i < count_; ++i) {
-        slots_[i].next = i + 1 == count_ ? detail::no_buffer : static_cast<std::uint16_t>(i + 1);
-        slots_[i].buffer = i;
+    : most_parts_(std::clamp<std::uint16_t>(options.most_parts, 1, most_parts)) {
+    add_class(0, {.buffer_size = options.buffer_size, .count = std::max<std::uint16_t>(options.count, 1)});
+    for (unsigned c = 1; c < most_buffer_classes; ++c) add_class(c, options.more[c - 1]);
+    slots_ = std::make_unique<slot[]>(total_);
+    place_classes(options.huge_pages);
+    for (size_class& c : classes_) {
+        for (std::uint16_t i = 0; i < c.count; ++i) {
+            const auto index = static_cast<std::uint16_t>(c.first + i);
+            slots_[index].next = i + 1 == c.count ? detail::no_buffer : static_cast<std::uint16_t>(index + 1);
+            slots_[index].buffer = index;
+        }
     }
 }
 
+void buffer_pool::add_class(unsigned number, const buffer_class_options& options) noexcept {
+    size_class& c = classes_[number];
+    c.first = total_;
+    c.count = std::min<std::uint16_t>(options.count, most_buffers - total_);
+    if (c.count == 0) return;
+    c.buffer_size = std::max(options.buffer_size, 64U);
+    c.available = c.fewest_available = c.count;
+    c.free_head = c.first;
+    total_ += c.count;
+}
+
+/// Untouched pages cost nothing, so a generous pool is free until the load needs it.
+void buffer_pool::place_classes(bool huge_pages) {
+    std::array<std::size_t, most_buffer_classes> begins{};
+    std::size_t size = 0;
+    for (unsigned i = 0; i < most_buffer_classes; ++i) {
+        begins[i] = size;
+        size += (std::size_t{classes_[i].buffer_size} * classes_[i].count + alignment - 1) / alignment * alignment;
+    }
+    pages_ = detail::map_pages(size, huge_pages);
+    if (pages_.memory == nullptr) throw std::bad_alloc();
+    for (unsigned i = 0; i < most_buffer_classes; ++i) classes_[i].memory = pages_.memory + begins[i];
+}
+
 buffer_pool::~buffer_pool() {
-    PENSTOCK_CHECK(available_ == count_, "a lease outlived its loop");
+    for (const size_class& c : classes_) PENSTOCK_CHECK(c.available == c.count, "a lease outlived its loop");
     detail::unmap_pages(pages_);
 }
 
 buffer_pool_statistics buffer_pool::statistics() const noexcept {
-    return {.buffer_size = buffer_size_,
-            .count = count_,
-            .in_use = static_cast<std::uint16_t>(count_ - available_),
-            .most_in_use = static_cast<std::uint16_t>(count_ - fewest_available_),
-            .exhausted = exhausted_,
-            .parts = parts_,
-            .parts_refused = parts_refused_};
+    buffer_pool_statistics s{figures_of(classes_[0]), parts_, parts_refused_};
+    for (unsigned c = 1; c < most_buffer_classes; ++c) s.more[c - 1] = figures_of(classes_[c]);
+    return s;
 }
 
-std::uint16_t buffer_pool::take() noexcept {
-    if (available_ == 0) {
-        ++exhausted_;
+std::uint16_t buffer_pool::take(unsigned of_class) noexcept {
+    size_class& c = classes_[of_class];
+    if (c.available == 0) {
+        ++c.exhausted;
         return detail::no_buffer;
     }
-    const std::uint16_t index = free_head_;
-    free_head_ = slots_[index].next;
-    fewest_available_ = std::min(fewest_available_, --available_);
+    const std::uint16_t index = c.free_head;
+    c.free_head = slots_[index].next;
+    c.fewest_available = std::min(c.fewest_available, --c.available);
     return index;
 }
 
 void buffer_pool::put(std::uint16_t index) noexcept {
-    slots_[index].next = free_head_;
-    free_head_ = index;
-    ++available_;
+    size_class& c = classes_[class_of(index)];
+    slots_[index].next = c.free_head;
+    c.free_head = index;
+    ++c.available;
 }
 
 void buffer_pool::enqueue(detail::received_queue& queue, detail::lease_credit& credit, std::uint16_t index,
@@ -107,12 +137,12 @@ lease buffer_pool::lend() noexcept {
     if (index == detail::no_buffer) return {};
     slots_[index].credit = nullptr;
     slots_[index].offset = 0;
-    return {*this, index, buffer_size_};
+    return {*this, index, buffer_size()};
 }
 
 void buffer_pool::end_lease(std::uint16_t index) noexcept {
     detail::lease_credit* const credit = std::exchange(slots_[index].credit, nullptr);
-    if (index < count_) {
+    if (index < total_) {
         put(index);
     } else {
         put_part(index);
@@ -126,11 +156,11 @@ void buffer_pool::end_lease(std::uint16_t index) noexcept {
 
 void buffer_pool::allow_parts() {
     if (shares_ != nullptr) return;
-    auto all = std::make_unique_for_overwrite<slot[]>(std::size_t{count_} + most_parts_);
-    std::copy_n(slots_.get(), count_, all.get());
-    shares_ = std::make_unique<share[]>(count_);
+    auto all = std::make_unique_for_overwrite<slot[]>(std::size_t{total_} + most_parts_);
+    std::copy_n(slots_.get(), total_, all.get());
+    shares_ = std::make_unique<share[]>(total_);
     slots_ = std::move(all);
-    untouched_parts_ = count_;
+    untouched_parts_ = total_;
 }
 
 bool buffer_pool::enqueue_part(detail::received_queue& queue, detail::lease_credit& credit, std::uint16_t index,
@@ -151,7 +181,7 @@ bool buffer_pool::enqueue_part(detail::received_queue& queue, detail::lease_cred
 /// What follows the newest part of a queue is one with it: a peer that sends by the byte fills buffers and no queue.
 bool buffer_pool::extend(const detail::received_queue& queue, std::uint16_t buffer, std::uint32_t offset,
                          std::uint32_t length) noexcept {
-    if (queue.empty() || queue.tail_ < count_) return false;
+    if (queue.empty() || queue.tail_ < total_) return false;
     slot& newest = slots_[queue.tail_];
     if (newest.buffer != buffer || newest.offset + newest.length != offset) return false;
     newest.length += length;
