@@ -33,7 +33,7 @@ std::int32_t call(operation& op, call_mode mode) noexcept;
 std::int32_t call_receive(const receive_op& op, void* memory, std::size_t size, call_mode mode) noexcept;
 
 /// The whole of a receive on the loop's thread: takes a buffer, makes the call, queues what came. -ENOBUFS when the
-/// pool is empty (not an error: park the operation), else as call_receive.
+/// class it takes from is empty (not an error: park the operation), else as call_receive.
 std::int32_t receive_into_pool(receive_op& op, buffer_pool& pool, call_mode mode) noexcept;
 
 /// Hands a filled buffer to the operation, or gives it back if nothing came. `result` as of call_receive.

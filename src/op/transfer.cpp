@@ -144,9 +144,10 @@ void deliver(receive_op& op, buffer_pool& pool, std::uint16_t buffer, std::int32
 }
 
 std::int32_t receive_into_pool(receive_op& op, buffer_pool& pool, call_mode mode) noexcept {
-    const std::uint16_t buffer = pool.take();
+    const unsigned from = op.credit.buffer_class;
+    const std::uint16_t buffer = pool.take(from);
     if (buffer == no_buffer) return -ENOBUFS;
-    const std::int32_t r = call_receive(op, pool.data(buffer), pool.buffer_size(), mode);
+    const std::int32_t r = call_receive(op, pool.data(buffer), pool.buffer_size(from), mode);
     deliver(op, pool, buffer, r);
     return r;
 }

@@ -43,7 +43,7 @@ class trial {
         ::io_uring_prep_recv(sqe, fd, nullptr, 0, 0);
         sqe->ioprio |= IORING_RECV_MULTISHOT | IORING_RECVSEND_BUNDLE;
         sqe->flags |= IOSQE_BUFFER_SELECT;
-        sqe->buf_group = buffer_ring::group;
+        sqe->buf_group = provided_.group();
     }
 
     void one_round(int writing, int number) {
@@ -70,7 +70,7 @@ class trial {
         ended_ = (cqe.flags & IORING_CQE_F_MORE) == 0;
         if ((cqe.flags & IORING_CQE_F_BUFFER) == 0) return;
         int buffers = 0;
-        provided_.take_bundle(cqe, pool_.buffer_size(), [&](std::uint16_t buffer, std::int32_t size) {
+        provided_.take_bundle(cqe, [&](std::uint16_t buffer, std::int32_t size) {
             compare(buffer, static_cast<std::size_t>(std::max(size, 0)));
             pool_.put(buffer);
             ++buffers;

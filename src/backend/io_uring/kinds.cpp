@@ -2,7 +2,6 @@
 // whether the kernel has it.
 #include "backend/io_uring/kinds.hpp"
 
-#include "backend/io_uring/buffer_ring.hpp"
 #include "backend/io_uring/probe.hpp"
 #include "base/unique_fd.hpp"
 #include "op/call.hpp"
@@ -31,13 +30,13 @@ void fill(::io_uring_sqe& sqe, const receive_op& op, ::msghdr&) noexcept {
     ::io_uring_prep_recv(&sqe, op.source.id, nullptr, 0, 0);
     sqe.ioprio |= IORING_RECV_MULTISHOT;
     sqe.flags |= IOSQE_BUFFER_SELECT;
-    sqe.buf_group = buffer_ring::group;
+    sqe.buf_group = op.credit.buffer_class;  // the ring of the class has its number
 }
 
 void fill(::io_uring_sqe& sqe, const read_op& op, ::msghdr&) noexcept {
     ::io_uring_prep_read(&sqe, op.source.id, nullptr, 0, static_cast<__u64>(-1));
     sqe.flags |= IOSQE_BUFFER_SELECT;
-    sqe.buf_group = buffer_ring::group;
+    sqe.buf_group = op.credit.buffer_class;  // the ring of the class has its number
 }
 
 // MSG_WAITALL makes the kernel go on after a short send by itself. Where it does not, the rest is submitted again,

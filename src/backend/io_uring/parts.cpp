@@ -86,7 +86,7 @@ class two_receives {
             ::io_uring_prep_recv(sqe, sides_[i].reading.get(), nullptr, 0, 0);
             if (sides_[i].goes_on) sqe->ioprio |= IORING_RECV_MULTISHOT;
             sqe->flags |= IOSQE_BUFFER_SELECT;
-            sqe->buf_group = buffer_ring::group;
+            sqe->buf_group = provided_.group();
             sqe->user_data = i * (ring::unlinked << 1);
         }
     }

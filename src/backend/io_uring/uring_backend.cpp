@@ -125,7 +125,7 @@ submitted uring_backend::submit_to_ring(operation& op) noexcept {
 /// filled a hundred buffers. So it is told when to end.
 std::uint32_t uring_backend::bytes_within_credit(const lease_credit& credit) const noexcept {
     const std::uint64_t leases = credit.exhausted() || credit.one_at_a_time ? 1 : credit.limit - credit.held;
-    const std::uint64_t size = buffers_.buffer_size();
+    const std::uint64_t size = buffers_.buffer_size(credit.buffer_class);
     // The first one may be a byte at the end of a buffer, and what it brings at least is counted whole.
     const std::uint64_t bytes = provided_.in_parts() ? (leases - 1) * size + 1 : leases * size;
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes, 0x7fff'ffff));

@@ -13,6 +13,7 @@
 #include "backend/waker.hpp"
 #include "backend/zero_copy.hpp"
 
+#include <array>
 #include <bitset>
 #include <memory>
 #include <span>
@@ -160,7 +161,7 @@ class uring_backend final : public backend {
     std::string why_no_bundles_;
     std::string why_no_parts_;
     std::vector<feature_report> features_;
-    buffer_ring provided_;
+    buffer_rings provided_;
     std::unique_ptr<::msghdr[]> headers_;  // one per submission entry; the kernel copies it when it takes the entry
     route_table routes_{};
     std::bitset<op_kind_count> chainable_;
@@ -168,9 +169,10 @@ class uring_backend final : public backend {
     const backend_options& options_;
     completions* out_ = nullptr;
     std::vector<std::int32_t> terminals_;  // adopted ones
-    list<operation> parked_;               // receives that wait for a buffer
-    list<operation> cancelling_;           // in the ring, and asked to end
-    list<operation> resubmissions_;        // operations that go on and wait for one
+    // Receives that wait for a buffer, by its class.
+    std::array<list<operation>, most_buffer_classes> parked_;
+    list<operation> cancelling_;     // in the ring, and asked to end
+    list<operation> resubmissions_;  // operations that go on and wait for one
     std::uint64_t parked_count_ = 0;
     std::uint64_t overflows_ = 0;
     bool cancels_missed_ = false;  // a cancel found no submission entry, or not what it was for

@@ -71,7 +71,7 @@ void uring_backend::complete_receive(receive_op& op, const ::io_uring_cqe& cqe) 
         } else if (bundles_) {
             deliver_bundle(op, cqe);
         } else {
-            deliver(op, buffers_, provided_.taken(cqe.flags), cqe.res);
+            deliver(op, buffers_, provided_.of(cqe).taken(cqe.flags), cqe.res);
         }
     }
     const bool loses = (op.scratch[notes] & cut) != 0;
@@ -85,9 +85,13 @@ void uring_backend::complete_receive(receive_op& op, const ::io_uring_cqe& cqe) 
         finish(op, -ENOBUFS);
     } else if (paused && (cqe.res == -ECANCELED || cqe.res == -ENOBUFS)) {
         finish(op, 1);
-    } else if (cqe.res == -EBADFD && op.credit.reads_ahead && !op.cancel_requested) {
+    } else if (cqe.res == -EBADFD && op.credit.reads_ahead) {
         op.credit.reads_ahead = false;  // a file, which is always ready: it is read as others are
-        submit_again(op);
+        if (op.cancel_requested) {
+            finish(op, -ECANCELED);
+        } else {
+            submit_again(op);
+        }
     } else if (must_poll(op, cqe.res)) {
         return;
     } else if (cqe.res == -ENOBUFS && !op.cancel_requested) {
@@ -113,7 +117,7 @@ void uring_backend::complete_repeated(repeated_op& op, const ::io_uring_cqe& cqe
 
 void uring_backend::deliver_bundle(receive_op& op, const ::io_uring_cqe& cqe) noexcept {
     std::uint64_t buffers = 0;
-    provided_.take_bundle(cqe, buffers_.buffer_size(), [&](std::uint16_t buffer, std::int32_t bytes) {
+    provided_.of(cqe).take_bundle(cqe, [&](std::uint16_t buffer, std::int32_t bytes) {
         deliver(op, buffers_, buffer, bytes);
         ++buffers;
     });
@@ -125,8 +129,8 @@ void uring_backend::deliver_part(receive_op& op, const ::io_uring_cqe& cqe) noex
     received_queue dropped;
     lease_credit nobodys;
     const bool loses = (op.scratch[notes] & cut) != 0;
-    const bool kept =
-        loses ? provided_.take_part(cqe, dropped, nobodys) : provided_.take_part(cqe, op.received, op.credit);
+    buffer_ring& from = provided_.of(cqe);
+    const bool kept = loses ? from.take_part(cqe, dropped, nobodys) : from.take_part(cqe, op.received, op.credit);
     if (!kept) op.scratch[notes] |= cut;
     buffers_.discard(dropped);
 }
@@ -298,7 +302,7 @@ void uring_backend::park(operation& op) noexcept {
     if (marked(op, cancelling)) op.unlink();
     op.backend_flags = parked;
     ++parked_count_;
-    parked_.push_back(op);
+    parked_[as<receive_op>(op).credit.buffer_class].push_back(op);
 }
 
 void uring_backend::retry_parked() noexcept {
@@ -306,10 +310,11 @@ void uring_backend::retry_parked() noexcept {
     again.take_all(resubmissions_);
     while (operation* const op = again.pop_front()) submit_again(*op);
     // No more than there are buffers: the others would only come back.
-    for (std::uint32_t left = provided_.stocked() + buffers_.available(); left != 0; --left) {
-        operation* const op = parked_.pop_front();
-        if (op == nullptr) return;
-        submit_again(*op);
+    for (unsigned c = 0; c < most_buffer_classes; ++c) {
+        if (parked_[c].empty()) continue;
+        for (std::uint32_t left = provided_.buffers_for(c); left != 0 && !parked_[c].empty(); --left) {
+            submit_again(*parked_[c].pop_front());
+        }
     }
 }
 

@@ -84,7 +84,7 @@ void uring_backend::choose_bundles() {
         return;
     }
     provided_.remember_places();
-    why_no_bundles_ = try_bundles(*ring_, provided_, buffers_);
+    why_no_bundles_ = try_bundles(*ring_, provided_.of_class(0), buffers_);
     bundles_ = why_no_bundles_.empty();
 }
 
@@ -113,7 +113,10 @@ void uring_backend::report_features() {
         features_.push_back({name, on, std::move(detail)});
     };
     const uring_options& asked = options_.uring;
-    add("provided buffers", provided_.there(), provided_.there() ? "" : "this kernel has no rings of them");
+    add("provided buffers", provided_.there(),
+        !provided_.there()      ? "this kernel has no rings of them"
+        : provided_.rings() > 1 ? "a ring for each of " + std::to_string(provided_.rings()) + " size classes"
+                                : "");
     add("limited receives", limits_receives_, limits_receives_ ? "" : "this kernel does not know them (Linux 6.17)");
     add("multishot reads", reads_ahead_,
         reads_ahead_ ? "for adopted::set_reading_ahead()" : "this kernel does not know them (Linux 6.7)");

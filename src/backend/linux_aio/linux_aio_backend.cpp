@@ -156,10 +156,10 @@ std::optional<std::int32_t> linux_aio_backend::attempt(operation& op, descriptor
 std::optional<std::int32_t> linux_aio_backend::attempt_receive(receive_op& op, descriptor_state& state) noexcept {
     const descriptor_notes notes(state);
     if (notes.has(descriptor_notes::calls_only) || !batch_has_room()) return call_now(op);
-    const std::uint16_t buffer = buffers().take();
+    const std::uint16_t buffer = buffers().take(op.credit.buffer_class);
     if (buffer == no_buffer) return -ENOBUFS;
     op.scratch = {buffer, 0};
-    describe_receive(batch_.append(), op, buffers().data(buffer), buffers().buffer_size(), nowait_flag(notes));
+    describe_receive(batch_.append(), op, buffers().data(buffer), buffers().size_of(buffer), nowait_flag(notes));
     return std::nullopt;
 }
 

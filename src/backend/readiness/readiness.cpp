@@ -181,17 +181,19 @@ std::optional<std::int32_t> readiness_backend::after_attempt(operation& op, desc
     if (outcome == -ENOBUFS && (op.kind == op_kind::receive || op.kind == op_kind::read)) {
         set_place(op, parked);
         ++counted_.parked;
-        parked_.push_back(op);
+        parked_[as<receive_op>(op).credit.buffer_class].push_back(op);
         return std::nullopt;
     }
     if (op.kind == op_kind::accept) note_opened(op);
     return outcome;
 }
 
+// What has just been received may be in a buffer of another class than would be taken now.
 void readiness_backend::learn_from(const operation& op, descriptor_state& state, std::int32_t outcome) noexcept {
     if (side_of(op) != direction::read) return;
-    const bool took_all = op.kind == op_kind::receive && outcome > 0 && state.short_means_empty && !state.hung_up &&
-                          static_cast<std::uint32_t>(outcome) < buffers_.buffer_size();
+    const bool took_all =
+        op.kind == op_kind::receive && outcome > 0 && state.short_means_empty && !state.hung_up &&
+        static_cast<std::uint32_t>(outcome) < buffers_.size_of_newest(static_cast<const receive_op&>(op).received);
     if (outcome == -EAGAIN || took_all || state.asks_each_time) state.may_read = false;
     if (outcome == -EAGAIN) state.hung_up = false;  // the end was not ahead: it was urgent data, or a suspicion
 }
@@ -343,14 +345,17 @@ void readiness_backend::cancel(operation& op, completions& out) noexcept {
 }
 
 void readiness_backend::retry_parked() noexcept {
-    list<operation> again;
-    again.take_all(parked_);
-    while (operation* const op = again.front()) {
-        if (buffers_.available() == 0) break;
-        op->unlink();
-        if (const auto outcome = proceed(*op, descriptors_[wait_handle(*op).id])) conclude(*op, *outcome);
+    for (unsigned c = 0; c < most_buffer_classes; ++c) {
+        if (parked_[c].empty()) continue;
+        list<operation> again;
+        again.take_all(parked_[c]);
+        while (operation* const op = again.front()) {
+            if (buffers_.available(c) == 0) break;
+            op->unlink();
+            if (const auto outcome = proceed(*op, descriptors_[wait_handle(*op).id])) conclude(*op, *outcome);
+        }
+        parked_[c].take_all(again);
     }
-    parked_.take_all(again);
 }
 
 void readiness_backend::wait(time_point now, time_point deadline, completions& out) noexcept {

@@ -10,6 +10,7 @@
 #include "backend/sleepers.hpp"
 #include "backend/waker.hpp"
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -161,7 +162,7 @@ class readiness_backend : public backend {
     buffer_pool& buffers_;
     capability_table capabilities_;
     descriptor_table descriptors_;
-    list<operation> parked_;
+    std::array<list<operation>, most_buffer_classes> parked_;  // by the class of the buffers they wait for
     completions* out_ = nullptr;
     std::optional<offload> offload_;
     std::optional<sleepers> sleepers_;

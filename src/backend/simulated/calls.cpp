@@ -140,13 +140,13 @@ std::int32_t simulated_backend::connect(connect_op& op) {
 std::int32_t simulated_backend::receive(receive_op& op) noexcept {
     const auto& from = world_->handles().find(op.source);
     if (!from->readable()) return -EAGAIN;
-    const std::uint16_t buffer = buffers_.take();
+    const std::uint16_t buffer = buffers_.take(op.credit.buffer_class);
     if (buffer == no_buffer) return -ENOBUFS;
-    std::size_t size = buffers_.buffer_size();
+    std::size_t size = buffers_.size_of(buffer);
     if (from->is_stream() && world_->strikes(faults::short_transfer)) size = 1 + world_->chance().below(short_piece);
     std::byte* const data = buffers_.data(buffer);
     std::int32_t n = from->read({data, size});
-    if (n > 0 && static_cast<std::uint32_t>(n) < buffers_.buffer_size() &&
+    if (n > 0 && static_cast<std::uint32_t>(n) < buffers_.size_of(buffer) &&
         world_->mutates(simulation_mutant::duplicated_byte)) {
         std::memmove(data + 1, data, static_cast<std::size_t>(n));
         ++n;

@@ -155,7 +155,7 @@ bool simulated_backend::settle(operation& op, std::int32_t outcome) noexcept {
         case -ENOBUFS:
             set_place(op, parked);
             ++parked_count_;
-            parked_.push_back(op);
+            parked_[as<receive_op>(op).credit.buffer_class].push_back(op);
             return false;
         default: return true;
     }
@@ -178,8 +178,15 @@ void simulated_backend::on_time_over(std::uint64_t number) noexcept {
     }
 }
 
+bool simulated_backend::can_unpark() const noexcept {
+    for (unsigned c = 0; c < most_buffer_classes; ++c) {
+        if (!parked_[c].empty() && buffers_.available(c) != 0) return true;
+    }
+    return false;
+}
+
 bool simulated_backend::has_work() const noexcept {
-    return !due_.empty() || (!parked_.empty() && buffers_.available() != 0) || woken_.load(std::memory_order_relaxed) ||
+    return !due_.empty() || can_unpark() || woken_.load(std::memory_order_relaxed) ||
            (world_->behaves() && !made_good_);
 }
 
@@ -213,8 +220,9 @@ void simulated_backend::wake() noexcept {
 
 void simulated_backend::collect(completions& out) noexcept {
     if (world_->behaves() && !made_good_) make_good(out);
-    if (buffers_.available() != 0) {
-        while (operation* const op = parked_.pop_front()) settle(*op, once_more);
+    for (unsigned c = 0; c < most_buffer_classes; ++c) {
+        if (buffers_.available(c) == 0) continue;
+        while (operation* const op = parked_[c].pop_front()) settle(*op, once_more);
     }
     batch_.clear();
     while (operation* const op = due_.pop_front()) batch_.push_back(op);

@@ -4,6 +4,7 @@
 #include "backend/backend.hpp"
 #include "backend/simulated/world.hpp"
 
+#include <array>
 #include <atomic>
 #include <expected>
 #include <memory>
@@ -45,6 +46,7 @@ class simulated_backend final : public backend, public machine {
     void run_a_job() noexcept;
     /// Whether a wait() would bring something now.
     bool has_work() const noexcept;
+    bool can_unpark() const noexcept;
 
   private:
     /// Where an operation under way is; kept in operation::backend_flags.
@@ -106,7 +108,7 @@ class simulated_backend final : public backend, public machine {
     std::size_t most_jobs_;
     std::uint32_t number_;  // of this loop, in the trace
     list<operation> due_;
-    list<operation> parked_;
+    std::array<list<operation>, most_buffer_classes> parked_;  // by the class of the buffers they wait for
     list<operation> taking_time_;
     list<operation> lost_;  // dropped completions, until behave()
     std::vector<operation*> batch_;

@@ -115,13 +115,13 @@ std::int32_t threads_backend::start(operation& op) noexcept {
 // Not peeked at as sockets are: read(2) knows no peeking, and that poll says "readable" does not keep another
 // process from emptying a shared terminal before we read. So it needs its buffer first.
 std::int32_t threads_backend::start_read(operation& op) noexcept {
-    const std::uint16_t buffer = buffers_.take();
+    const std::uint16_t buffer = buffers_.take(as<receive_op>(op).credit.buffer_class);
     if (buffer == no_buffer) {
         park(op);
         return 0;
     }
     op.scratch[1] = buffer;
-    const std::int32_t r = pool_.start(op, {buffers_.data(buffer), buffers_.buffer_size()});
+    const std::int32_t r = pool_.start(op, {buffers_.data(buffer), buffers_.size_of(buffer)});
     if (r < 0) give_back_buffer(op);
     return r;
 }
@@ -129,7 +129,7 @@ std::int32_t threads_backend::start_read(operation& op) noexcept {
 void threads_backend::park(operation& op) noexcept {
     op.scratch[0] = 0;
     ++parked_count_;
-    parked_.push_back(op);
+    parked_[as<receive_op>(op).credit.buffer_class].push_back(op);
 }
 
 void threads_backend::give_back_buffer(operation& op) noexcept {
@@ -200,12 +200,14 @@ void threads_backend::finish(operation& op, std::int32_t result, completions& ou
 }
 
 void threads_backend::retry_parked(completions& out) noexcept {
-    while (buffers_.available() > 0 && !parked_.empty()) {
-        operation& op = *parked_.pop_front();
-        if (op.kind == op_kind::receive) {
-            settle_receive(op, false, out);
-        } else if (const std::int32_t r = start(op); r < 0) {
-            finish(op, r, out);
+    for (unsigned c = 0; c < most_buffer_classes; ++c) {
+        while (buffers_.available(c) > 0 && !parked_[c].empty()) {
+            operation& op = *parked_[c].pop_front();
+            if (op.kind == op_kind::receive) {
+                settle_receive(op, false, out);
+            } else if (const std::int32_t r = start(op); r < 0) {
+                finish(op, r, out);
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 #include "backend/threads/blocked_pool.hpp"
 #include "backend/threads/shares.hpp"
 
+#include <array>
 #include <vector>
 
 namespace penstock::detail {
@@ -59,9 +60,9 @@ class threads_backend final : public backend {
     buffer_pool& buffers_;
     const capability_table capabilities_;
     const share_limits limits_;
-    share_limits under_way_{};       // of files: those on threads
-    list<operation> waiting_files_;  // for a thread of their share
-    list<operation> parked_;         // receives and reads, for a buffer
+    share_limits under_way_{};                                 // of files: those on threads
+    list<operation> waiting_files_;                            // for a thread of their share
+    std::array<list<operation>, most_buffer_classes> parked_;  // receives and reads, by the class of the buffer
     std::uint64_t parked_count_ = 0;
     std::uint64_t sleeps_ = 0;
     doorbell bell_;
