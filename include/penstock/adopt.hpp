@@ -41,6 +41,10 @@ class adopted {
         record_->cancels_reads = !ahead;
     }
 
+    /// From which size class of the loop's pool the bytes that are read get their buffers, as
+    /// net::stream::receive_in().
+    result<void> receive_in(unsigned buffer_class) noexcept { return detail::receive_in(record_, buffer_class); }
+
     /// Puts back what is left of a lease that receive() has just yielded: the next receive() begins with it.
     void unread(lease rest) noexcept { record_->unread(std::move(rest)); }
 

@@ -82,6 +82,13 @@ class stream {
     /// How many received buffers the stream may hold at once, leases and unread together (default 4).
     void set_credit(std::uint16_t leases) noexcept { record_->input.credit.limit = leases; }
 
+    /// From which size class of the loop's pool received bytes get their buffers (default 0; see
+    /// buffer_pool_options::more). What was received stays as it is; a receive that is under way, for receive() or
+    /// ahead of it, is stopped and started again in that class, and what it brings until it has stopped is kept. When
+    /// the class is empty, the stream waits until one of its buffers comes back. Errors: invalid_argument (the loop has
+    /// no such class), bad_file_descriptor (closed).
+    result<void> receive_in(unsigned buffer_class) noexcept { return detail::receive_in(record_, buffer_class); }
+
     /// True the first time, false ever after: a server that is called again for the same connection can tell.
     bool first_use() noexcept {
         if (record_ == nullptr || record_->met) return false;

@@ -56,8 +56,9 @@ void stream_record::arm() noexcept {
 }
 
 void stream_record::note_outcome() noexcept {
-    const bool on_purpose = disarming && input.result == -ECANCELED;
+    const bool on_purpose = (disarming || rearming) && input.result == -ECANCELED;
     disarming = false;
+    rearming = false;
     if (input.result > 0) input.credit.one_at_a_time = false;
     if (input.result > 0 || on_purpose) return;  // may be started again
     ended = true;
@@ -104,6 +105,23 @@ bool stream_record::disarm(receive_waiter& then) noexcept {
     disarming = true;
     home.cancel(input);
     return true;
+}
+
+// Not on_input() but whoever waits starts the next: a stream that nobody reads from may stay at rest.
+result<void> stream_record::receive_in(unsigned buffer_class) noexcept {
+    if (!home.buffers().has_class(buffer_class)) return fail(std::errc::invalid_argument);
+    if (input.credit.buffer_class == buffer_class) return {};
+    input.credit.buffer_class = static_cast<std::uint8_t>(buffer_class);
+    if (armed() && !shutting) {
+        rearming = true;
+        home.cancel(input);
+    }
+    return {};
+}
+
+result<void> receive_in(stream_record* record, unsigned buffer_class) noexcept {
+    if (record == nullptr) return fail(std::errc::bad_file_descriptor);
+    return record->receive_in(buffer_class);
 }
 
 void stream_record::close(close_waiter* w) noexcept {

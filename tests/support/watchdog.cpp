@@ -89,6 +89,14 @@ std::string describe(const loop_statistics& s) {
     line("buffers.count", s.buffers.count);
     line("buffers.in_use", s.buffers.in_use);
     line("buffers.exhausted", s.buffers.exhausted);
+    for (std::size_t i = 0; i < s.buffers.more.size(); ++i) {
+        const buffer_class_statistics& c = s.buffers.more[i];
+        if (c.count == 0) continue;
+        const std::string name = "buffers.more[" + std::to_string(i) + "].";
+        line((name + "count").c_str(), c.count);
+        line((name + "in_use").c_str(), c.in_use);
+        line((name + "exhausted").c_str(), c.exhausted);
+    }
     line("frames.in_use", s.frames.in_use);
     line("enters", s.enters);
     line("parked", s.parked);

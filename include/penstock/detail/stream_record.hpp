@@ -55,6 +55,7 @@ struct stream_record : record {
     bool closed : 1 = false;         ///< the handle is closed; only leases keep the record
     bool disarming : 1 = false;      ///< the receive under way is being cancelled on purpose
     bool cancels_reads : 1 = false;  ///< a cancelled receive must not go on in the background and take input
+    bool rearming : 1 = false;       ///< it is being cancelled to go on with other buffers
     bool splices : 1 = false;        ///< splice(2) may be tried: a socket or pipe of our own, which does not block
 
     bool armed() const noexcept { return input.state != op_state::idle; }
@@ -69,6 +70,10 @@ struct stream_record : record {
     /// Cancels the receive under way, if any; `then` is told when it has ended (or has brought something before that,
     /// so ask again). \return false if none was.
     bool disarm(receive_waiter& then) noexcept;
+    /// What is received from now on is received into buffers of this class: a receive under way is cancelled, and
+    /// whoever waits starts another. What it has brought by then stays as it is. invalid_argument: there is no such
+    /// class.
+    result<void> receive_in(unsigned buffer_class) noexcept;
     /// Begins to close; `w` (may be null) is run when that is done. Only its users may use the record any more, until
     /// they have left.
     void close(close_waiter* w) noexcept;
@@ -93,6 +98,9 @@ struct stream_record : record {
 
 /// Makes a record for an open handle.
 stream_record& make_stream_record(loop& owner, handle opened, op_kind how_to_read);
+
+/// stream_record::receive_in(), of a stream that may be closed.
+result<void> receive_in(stream_record* record, unsigned buffer_class) noexcept;
 
 /// The awaiter of receive().
 class receive_awaiter : receive_waiter, stream_user {
