@@ -63,7 +63,7 @@ bool offload::start(operation& op) noexcept {
     if (free_ == nullptr) return false;
     ticket& t = *free_;
     if (op.kind == op_kind::read) {
-        t.buffer = buffers_.take();
+        t.buffer = buffers_.take(as<receive_op>(op).credit.buffer_class);
         if (t.buffer == no_buffer) return false;
     }
     t.op = &op;
@@ -84,7 +84,7 @@ void offload::run(job& work) noexcept {
     do {
         t.result = t.buffer == no_buffer ? call(op, call_mode::blocking)
                                          : call_receive(as<receive_op>(op), t.owner->buffers_.data(t.buffer),
-                                                        t.owner->buffers_.buffer_size(), call_mode::blocking);
+                                                        t.owner->buffers_.size_of(t.buffer), call_mode::blocking);
     } while (t.result == -EINTR);
     // Once pushed, the ticket is the loop's again, so the owner is remembered first.
     offload& owner = *t.owner;

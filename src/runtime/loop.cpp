@@ -28,6 +28,13 @@ namespace {
 constexpr std::uint64_t sample_every = 64;  // turns; reading the clock twice in each would cost more than it tells
 constexpr duration descriptor_retry = std::chrono::milliseconds(100);
 constexpr duration space_retry = std::chrono::milliseconds(100);
+constexpr std::size_t line_count = op_kind_count + most_buffer_classes;
+
+/// Those of one kind wait for space in a line, and reads in one for each size of buffers.
+std::size_t line_of(const operation& op) noexcept {
+    const auto kind = static_cast<std::size_t>(op.kind);
+    return op.kind == op_kind::read ? op_kind_count + static_cast<const receive_op&>(op).credit.buffer_class : kind;
+}
 
 }  // namespace
 
@@ -145,20 +152,20 @@ void loop_core::take_remote() noexcept {
     }
 }
 
-// Each kind waits in its own order, and for what it needs itself: who waits for a buffer must not hold up who waits for
-// a queue entry, and may well be holding a buffer.
+// Each line in its own order, and for what it needs itself: who waits for a buffer must not hold up who waits for a
+// queue entry, and may well be holding a buffer.
 void loop_core::retry_no_space() noexcept {
     list<operation> again;
     again.take_all(no_space);
-    std::bitset<op_kind_count> refused;
+    std::bitset<line_count> refused;
     while (operation* const op = again.pop_front()) {
-        const auto kind = static_cast<std::size_t>(op->kind);
-        const submitted answer = refused[kind] ? submitted::busy : mechanism->submit(*op);
+        const std::size_t line = line_of(*op);
+        const submitted answer = refused[line] ? submitted::busy : mechanism->submit(*op);
         switch (answer) {
             case submitted::completed: done.finish(*op, op->result); break;
             case submitted::queued: op->state = op_state::submitted; break;
             case submitted::busy:
-                refused.set(kind);
+                refused.set(line);
                 no_space.push_back(*op);
                 break;
         }
