@@ -68,14 +68,17 @@ class received_queue {
 
 /// A size class of a pool besides the default one.
 struct buffer_class_options {
-    std::uint32_t buffer_size = 0;  ///< bytes per buffer; at least 64
-    std::uint16_t count = 0;        ///< buffers per loop; 0: there is no such class
+    std::uint32_t buffer_size = 65536;  ///< bytes per buffer; at least 64
+    std::uint16_t count = 0;            ///< buffers per loop; 0: there is no such class
 };
 
 /// Bounds and shape of a pool.
 struct buffer_pool_options {
     std::uint32_t buffer_size = 8192;  ///< bytes per buffer of class 0
-    std::uint16_t count = 512;         ///< buffers per loop, at most 32768; memory is touched on first use only
+    /// Buffers per loop, at most 32768; memory is touched on first use only. A single one serves receives: on io_uring
+    /// it is the kernel's, and reads that can't go through its ring (uring_options::incremental_buffers,
+    /// bounds::denied) would find none.
+    std::uint16_t count = 512;
     /// Classes 1, 2 and 3, for streams that ask for them (net::stream::receive_in(), adopted::receive_in()). All
     /// classes have at most 32768 buffers together: those that come later get what is left, which statistics() shows.
     std::array<buffer_class_options, most_buffer_classes - 1> more = {};

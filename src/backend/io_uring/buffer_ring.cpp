@@ -9,9 +9,8 @@
 namespace penstock::detail {
 
 int buffer_ring::set_up(::io_uring* ring, bool in_parts) noexcept {
-    const std::uint16_t count = pool_.count(class_);
-    const auto three_quarters = static_cast<std::uint16_t>(count - count / 4);
-    target_ = std::max<std::uint16_t>(three_quarters, 1);
+    const int count = pool_.count(class_);
+    target_ = static_cast<std::uint16_t>(count == 1 ? 1 : count - std::max(count / 4, 1));
     size_ = std::bit_ceil(target_);
     const std::size_t bytes = size_ * sizeof(::io_uring_buf);
     void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -12,7 +12,7 @@
 namespace penstock::detail {
 
 /// Keeps the kernel stocked with free buffers of a class of the pool. Three quarters of them at most, so that reads
-/// which do not go through the ring find some too.
+/// which do not go through the ring find some too; of a single one there is nothing to keep back.
 class buffer_ring {
   public:
     explicit buffer_ring(buffer_pool& pool, unsigned of_class = 0) noexcept
@@ -100,10 +100,7 @@ class buffer_rings {
     unsigned rings() const noexcept {
         return static_cast<unsigned>(std::ranges::count_if(rings_, [](const buffer_ring& r) { return r.there(); }));
     }
-    /// How many receives can find a buffer of the class, here or in the pool.
-    std::uint32_t buffers_for(unsigned of_class) const noexcept {
-        return rings_[of_class].stocked() + pool_.available(of_class);
-    }
+    std::uint32_t stocked(unsigned of_class) const noexcept { return rings_[of_class].stocked(); }
     buffer_ring& of_class(unsigned c) noexcept { return rings_[c]; }
     /// The ring of the buffer that a completion names. It may be another one than the receive would be started with
     /// now.

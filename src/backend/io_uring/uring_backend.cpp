@@ -83,6 +83,11 @@ bool uring_backend::needs_whole_buffer(operation& op) const noexcept {
            !(reads_ahead_ && goes_on_reading(as<receive_op>(op).credit));
 }
 
+bool uring_backend::goes_by_ring(operation& op) const noexcept {
+    return routes_[static_cast<std::size_t>(op.kind)] == route::ring && !needs_whole_buffer(op) &&
+           (op.scratch[notes] & by_call) == 0;
+}
+
 submitted uring_backend::submit_to_pool(operation& op) noexcept {
     const submitted answer = offload_.submit(op);
     if (answer == submitted::queued) set(op, in_pool);

@@ -114,6 +114,8 @@ class uring_backend final : public backend {
     submitted submit_message(loop_message_op& op) noexcept;
     void complete_message(loop_message_op& op, std::int32_t outcome) noexcept;
     bool needs_whole_buffer(operation& op) const noexcept;
+    /// Of a receive or read: whether it gets its buffer from a ring of them, and not from the pool itself.
+    bool goes_by_ring(operation& op) const noexcept;
     submitted submit_polled(operation& op) noexcept;
     void forget_terminal(handle closed) noexcept;
     bool writes_to_terminal(const operation& op) const noexcept;
@@ -147,6 +149,7 @@ class uring_backend final : public backend {
     void pause(operation& op) noexcept;
     void park(operation& op) noexcept;
     void retry_parked() noexcept;
+    void retry_parked(list<operation>& all, std::uint32_t ring_has, std::uint32_t pool_has) noexcept;
     void request_cancel(operation& op) noexcept;
     bool submit_cancel(const operation& op) noexcept;
     void retry_cancels() noexcept;

@@ -106,7 +106,7 @@ TEST_F(uring_classes_test, a_receive_that_goes_on_by_itself_is_stopped_for_anoth
 
 TEST_F(uring_classes_test, a_receive_that_is_no_entry_takes_from_its_class_too) {
     loop_options options{.backend = "io_uring", .buffers = {.buffer_size = 1024, .count = 64}};
-    options.buffers.more[0] = {.buffer_size = 64 * 1024, .count = 8};
+    options.buffers.more[0] = {.buffer_size = 64 * 1024, .count = 2};  // of which the ring leaves it one
     options.bounds.denied = {op_kind::receive};
     auto made = loop::create(std::move(options));
     if (!made) GTEST_SKIP() << made.error().message;
@@ -118,6 +118,46 @@ TEST_F(uring_classes_test, a_receive_that_is_no_entry_takes_from_its_class_too) 
         const lease got = must(co_await pair.far.receive());
         EXPECT_GT(got.size(), 1024U);
     }());
+}
+
+// Reads of a pipe take whole buffers, which a ring of such buffers has not: they are the ones that it leaves.
+TEST_F(uring_classes_test, the_smallest_ring_leaves_one_for_who_can_not_use_it) {
+    buffer_pool_options buffers{.buffer_size = 1024, .count = 3};
+    buffers.more[0] = {.buffer_size = 4096, .count = 2};
+    run(buffers, {.incremental_buffers = true}, "incremental buffers", [](loop&) -> task<> {
+        auto [from, to] = must(co_await make_pipe());
+        for (unsigned i = 0; i < 6; ++i) {
+            must(from.receive_in(i % 2));
+            must(co_await to.send("x"));
+            const lease got = must(co_await with_timeout(5s, from.receive()));
+            EXPECT_EQ(got.text(), "x");
+        }
+    });
+}
+
+// One waits for the ring and one for the pool; what comes back to the ring is the first one's.
+TEST_F(uring_classes_test, who_waits_for_the_pool_does_not_hold_up_who_waits_for_the_ring) {
+    run({.buffer_size = 1024, .count = 2}, {.incremental_buffers = true}, "incremental buffers", [](loop& l) -> task<> {
+        auto [from, to] = must(co_await make_pipe());
+        stream_pair pair = co_await connected();
+        must(co_await to.send("first"));
+        lease kept = must(co_await with_timeout(5s, from.receive()));
+        co_await with_scope([&](scope& s) -> task<> {
+            std::optional<result<lease>> late;
+            spawn(s, keep(receive_from(from), late));
+            must(co_await to.send("late"));
+            co_await until([&] { return l.statistics().parked > 0; });
+            for (int i = 0; i < 20; ++i) {
+                must(co_await pair.near.send("ping"));
+                const lease got = must(co_await with_timeout(5s, pair.far.receive()));
+                EXPECT_EQ(got.text(), "ping");
+            }
+            EXPECT_FALSE(late.has_value());
+            kept.reset();
+            co_await s.join();
+            EXPECT_EQ(must(std::move(*late)).text(), "late");
+        });
+    });
 }
 
 TEST_F(uring_classes_test, bundles_are_of_the_class_that_is_wanted) {

@@ -309,12 +309,22 @@ void uring_backend::retry_parked() noexcept {
     list<operation> again;
     again.take_all(resubmissions_);
     while (operation* const op = again.pop_front()) submit_again(*op);
-    // No more than there are buffers: the others would only come back.
     for (unsigned c = 0; c < most_buffer_classes; ++c) {
-        if (parked_[c].empty()) continue;
-        for (std::uint32_t left = provided_.buffers_for(c); left != 0 && !parked_[c].empty(); --left) {
-            submit_again(*parked_[c].pop_front());
+        if (!parked_[c].empty()) retry_parked(parked_[c], provided_.stocked(c), buffers_.available(c));
+    }
+}
+
+// No more than there are buffers where they look for one: the others would only come back.
+void uring_backend::retry_parked(list<operation>& all, std::uint32_t ring_has, std::uint32_t pool_has) noexcept {
+    for (operation* op = all.front(); op != nullptr && ring_has + pool_has != 0;) {
+        operation* const following = all.next(*op);
+        std::uint32_t& left = goes_by_ring(*op) ? ring_has : pool_has;
+        if (left != 0) {
+            --left;
+            op->unlink();
+            submit_again(*op);
         }
+        op = following;
     }
 }
 

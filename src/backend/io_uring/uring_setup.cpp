@@ -93,7 +93,8 @@ void uring_backend::choose_routes(int no_buffer_ring) noexcept {
     if (no_buffer_ring != 0) {
         for (const op_kind kind : {op_kind::receive, op_kind::read}) {
             routes_[static_cast<std::size_t>(kind)] = fallback_route(kind);
-            capabilities_[kind] = {support::emulated, cancellation::prompt, "this kernel has no provided-buffer rings"};
+            capabilities_[kind] = {support::emulated, cancellation::prompt,
+                                   "the kernel refuses rings of provided buffers"};
         }
     }
     if (!ring_->has_submission_thread()) return;
@@ -114,14 +115,14 @@ void uring_backend::report_features() {
     };
     const uring_options& asked = options_.uring;
     add("provided buffers", provided_.there(),
-        !provided_.there()      ? "this kernel has no rings of them"
+        !provided_.there()      ? "the kernel refuses rings of them (Linux 5.19)"
         : provided_.rings() > 1 ? "a ring for each of " + std::to_string(provided_.rings()) + " size classes"
                                 : "");
     add("limited receives", limits_receives_, limits_receives_ ? "" : "this kernel does not know them (Linux 6.17)");
     add("multishot reads", reads_ahead_,
         reads_ahead_ ? "for adopted::set_reading_ahead()" : "this kernel does not know them (Linux 6.7)");
     add("incremental buffers", provided_.in_parts(),
-        provided_.there() || !why_no_parts_.empty() ? why_no_parts_ : "this kernel has no rings of buffers");
+        provided_.there() || !why_no_parts_.empty() ? why_no_parts_ : "the kernel refuses rings of buffers");
     add("bundles", bundles_, asked.bundles ? why_no_bundles_ : "not asked for");
     const bool zero_copies = zero_copy_.wants(SIZE_MAX - 1);
     add(zero_copy_feature, zero_copies,
