@@ -179,6 +179,7 @@ std::optional<std::int32_t> readiness_backend::after_attempt(operation& op, desc
         return stale ? proceed(op, state) : start_waiting(op, state);
     }
     if (outcome == -ENOBUFS && (op.kind == op_kind::receive || op.kind == op_kind::read)) {
+        if (op.cancel_requested) return -ECANCELED;
         set_place(op, parked);
         ++counted_.parked;
         parked_[as<receive_op>(op).credit.buffer_class].push_back(op);
