@@ -42,7 +42,8 @@ class adopted {
     }
 
     /// From which size class of the loop's pool the bytes that are read get their buffers, as
-    /// net::stream::receive_in().
+    /// net::stream::receive_in(). A read that a thread is already making (of a file) keeps the buffer that it has. What
+    /// yields whole records only (signalfd, inotify) fails with invalid_argument where a buffer can't hold one.
     result<void> receive_in(unsigned buffer_class) noexcept { return detail::receive_in(record_, buffer_class); }
 
     /// Puts back what is left of a lease that receive() has just yielded: the next receive() begins with it.

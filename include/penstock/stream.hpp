@@ -84,9 +84,10 @@ class stream {
 
     /// From which size class of the loop's pool received bytes get their buffers (default 0; see
     /// buffer_pool_options::more). What was received stays as it is; a receive that is under way, for receive() or
-    /// ahead of it, is stopped and started again in that class, and what it brings until it has stopped is kept. When
-    /// the class is empty, the stream waits until one of its buffers comes back. Errors: invalid_argument (the loop has
-    /// no such class), bad_file_descriptor (closed).
+    /// ahead of it, is stopped, and what it brings until it has stopped is kept. It is started again in that class at
+    /// once if somebody waits, else by the next receive(); until then nothing more is received ahead, and
+    /// has_input() does not become true. When the class is empty, the stream waits until one of its buffers comes
+    /// back. Errors: invalid_argument (the loop has no such class), bad_file_descriptor (closed).
     result<void> receive_in(unsigned buffer_class) noexcept { return detail::receive_in(record_, buffer_class); }
 
     /// True the first time, false ever after: a server that is called again for the same connection can tell.
