@@ -8,6 +8,7 @@
 #include "support/sockets.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
@@ -33,6 +34,7 @@ using bench::ladder_features;
 using bench::ladder_ring;
 
 constexpr std::size_t block = 4096;
+constexpr std::size_t huge_page = std::size_t{2} << 20;
 constexpr std::size_t blocks_per_mebibyte = (std::size_t{1} << 20) / block;
 
 // Of all threads of the process, those that the kernel has made for the ring among them.
@@ -79,6 +81,17 @@ void require_poll_queue(int file) {
     bench::not_here("the device has no queue for polling (of NVMe: the parameter poll_queues of its module)");
 }
 
+std::byte* allocate(std::size_t size, bool in_huge_pages) {
+    const std::size_t unit = in_huge_pages ? huge_page : block;
+    const std::size_t whole = (size + unit - 1) / unit * unit;
+    auto* const memory = static_cast<std::byte*>(std::aligned_alloc(unit, whole));
+    if (in_huge_pages && ::madvise(memory, whole, MADV_HUGEPAGE) != 0) {
+        bench::not_here("this kernel has no transparent huge pages");
+    }
+    std::memset(memory, 0, whole);
+    return memory;
+}
+
 class reader {
   public:
     reader(const std::string& name, bool direct, unsigned depth, const ladder_features& with)
@@ -86,7 +99,7 @@ class reader {
           file_{bench::check(::open(name.c_str(), O_RDONLY | O_CLOEXEC | (direct ? O_DIRECT : 0), 0), name)},
           ring_{with, std::max(depth, 8U)},
           depth_{depth},
-          memory_{static_cast<std::byte*>(std::aligned_alloc(block, depth * block))},
+          memory_{allocate(depth * block, with.huge_pages)},
           asked_(depth) {
         if (with.iopoll) {
             require_poll_queue(file_);

@@ -71,7 +71,8 @@ std::optional<std::string> ladder_features::read(const arguments& given) {
 }
 
 std::optional<std::string> ladder_features::read_words(std::string_view text) {
-    const std::array<std::pair<std::string_view, bool*>, 12> known{{{"coop", &coop},
+    const std::array<std::pair<std::string_view, bool*>, 14> known{{{"ring-fd", &ring_fd},
+                                                                    {"coop", &coop},
                                                                     {"defer", &defer},
                                                                     {"multishot", &multishot},
                                                                     {"buffer-ring", &buffer_ring},
@@ -82,6 +83,7 @@ std::optional<std::string> ladder_features::read_words(std::string_view text) {
                                                                     {"spin", &spin},
                                                                     {"files", &files},
                                                                     {"buffers", &buffers},
+                                                                    {"huge-pages", &huge_pages},
                                                                     {"iopoll", &iopoll}}};
     while (!text.empty()) {
         const std::string_view word = text.substr(0, text.find(','));
@@ -133,7 +135,10 @@ ladder_ring::ladder_ring(const ladder_features& with, unsigned entries) : with_{
     if ((ring_.features & feature_no_iowait) != 0) {
         enter_flags_ |= enter_no_iowait;
     }
-    if (::io_uring_register_ring_fd(&ring_) == 1) {
+    if (with.ring_fd) {
+        if (::io_uring_register_ring_fd(&ring_) != 1) {
+            not_here("the ring's descriptor can't be registered (Linux 5.18)");
+        }
         enter_flags_ |= IORING_ENTER_REGISTERED_RING;
     }
 }

@@ -13,6 +13,7 @@
 namespace bench {
 
 struct ladder_features {
+    bool ring_fd = false;      // the ring is known by a number of its own, and not looked up as a descriptor
     bool coop = false;         // COOP_TASKRUN: completions do not interrupt the program
     bool defer = false;        // DEFER_TASKRUN: they are finished when the program asks for them
     bool multishot = false;    // accept and receive go on; buffers are picked from a group
@@ -24,6 +25,7 @@ struct ladder_features {
     bool spin = false;         // the program looks for completions without asking the kernel to wait
     bool files = false;        // registered files
     bool buffers = false;      // registered buffers
+    bool huge_pages = false;   // which lie in one huge page
     bool iopoll = false;       // completions are looked for at the device, without interrupts
     unsigned batch = 1;        // completions to wait for
     std::optional<unsigned> sq_core;

@@ -27,13 +27,14 @@ class Rung:
     fewest: int = 0  # only where so many connections, or reads, are under way
 
 
-BEST = "defer,multishot,buffer-ring,direct"
+BEST = "ring-fd,defer,multishot,buffer-ring,direct"
 ECHO = [
     Rung("plain", ""),
-    Rung("coop", "coop", "plain"),
-    Rung("defer", "defer", "coop"),
-    Rung("multishot", "defer,multishot", "defer"),
-    Rung("buffer-ring", "defer,multishot,buffer-ring", "multishot"),
+    Rung("ring-fd", "ring-fd", "plain"),
+    Rung("coop", "ring-fd,coop", "ring-fd"),
+    Rung("defer", "ring-fd,defer", "coop"),
+    Rung("multishot", "ring-fd,defer,multishot", "defer"),
+    Rung("buffer-ring", "ring-fd,defer,multishot,buffer-ring", "multishot"),
     Rung("direct", BEST, "buffer-ring"),
     Rung("bundles", f"{BEST},bundles", "direct"),
     Rung("min-wait", f"{BEST},min-wait", "direct"),
@@ -45,13 +46,15 @@ LARGE_SIZE, LARGE_CONNECTIONS = 16384, 32
 
 READS = [
     Rung("plain", ""),
-    Rung("coop", "coop", "plain"),
-    Rung("defer", "defer", "coop"),
-    Rung("files", "defer,files", "defer"),
-    Rung("buffers", "defer,files,buffers", "files"),
-    *(Rung(f"batch-{n}", "defer,files,buffers", "buffers", ("--batch", n), n) for n in (4, 8, 16, 32)),
-    Rung("iopoll", "defer,files,buffers,iopoll", "buffers"),
-    Rung("sqpoll", "files,buffers,sqpoll", "buffers"),
+    Rung("ring-fd", "ring-fd", "plain"),
+    Rung("coop", "ring-fd,coop", "ring-fd"),
+    Rung("defer", "ring-fd,defer", "coop"),
+    Rung("files", "ring-fd,defer,files", "defer"),
+    Rung("buffers", "ring-fd,defer,files,buffers", "files"),
+    *(Rung(f"batch-{n}", "ring-fd,defer,files,buffers", "buffers", ("--batch", n), n) for n in (4, 8, 16, 32)),
+    Rung("huge-pages", "ring-fd,defer,files,buffers,huge-pages", "buffers"),
+    Rung("iopoll", "ring-fd,defer,files,buffers,iopoll", "buffers"),
+    Rung("sqpoll", "ring-fd,files,buffers,sqpoll", "buffers"),
 ]
 FEWEST_ROUNDS = 6  # below, an interval of 95 % is none
 LEAST_DIFFERENCE = 0.025  # a smaller one is a tie, however sure it is: the place of code in memory makes as much
