@@ -12,6 +12,8 @@ namespace iobench {
 
 namespace {
 
+constexpr std::chrono::seconds between_lines(10);
+
 std::size_t columns_of_terminal() {
     winsize size{};
     return ::ioctl(2, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
@@ -41,10 +43,12 @@ progress_view::progress_view() : live_(::isatty(2) != 0) {}
 
 void progress_view::show(const progress& at) {
     if (live_) return show_line(at);
-    if (at.workload == workload_) return;
-    workload_ = at.workload;
-    std::fprintf(stderr, "%s  %s, %s left\n", clock_text(std::chrono::steady_clock::now() - started_).c_str(),
-                 workload_.c_str(), clock_text(at.remaining).c_str());
+    const auto now = std::chrono::steady_clock::now();
+    if (at.round == round_ && now - told_ < between_lines) return;
+    round_ = at.round;
+    told_ = now;
+    std::fprintf(stderr, "%s  round %u of %u, %s left: %s\n", clock_text(now - started_).c_str(), at.round, at.rounds,
+                 clock_text(at.remaining).c_str(), at.workload.c_str());
 }
 
 void progress_view::show_line(const progress& at) {

@@ -8,7 +8,8 @@
 
 namespace iobench {
 
-/// On a terminal one line that changes in place; elsewhere a line for each workload. On standard error, so that results
+/// On a terminal one line that changes in place; elsewhere a line for each round, and one when another has been
+/// told long ago. On standard error, so that results
 /// can be taken from standard output.
 class progress_view {
   public:
@@ -21,8 +22,9 @@ class progress_view {
     void show_line(const progress&);
 
     bool live_;
-    std::string workload_;
+    unsigned round_ = 0;
     std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+    std::chrono::steady_clock::time_point told_;
 };
 
 /// "4:05", "0:07".

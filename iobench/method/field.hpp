@@ -19,6 +19,7 @@ struct field {
     workload* of = nullptr;
     point at = {};
     std::vector<lane> lanes = {};
+    bool given_up = false;  ///< there was no time for all of its rounds
 };
 
 /// All that the plan wants. Descriptions, and what can't take part with the reason, go into the results.

@@ -47,7 +47,12 @@ class course {
         : plan_(wanted), fields_(std::move(fields)), into_(into), tell_(tell), order_(wanted.seed), started_(started) {}
 
     void run() {
-        for (current_ = 0; current_ < fields_.size() && !plan_.stop(); ++current_) run_field(fields_[current_]);
+        for (round_ = 1; round_ <= plan_.rounds && !plan_.stop(); ++round_) run_round();
+        for (field& here : fields_) {
+            for (lane& one : here.lanes) {
+                if (!one.taken.samples.empty()) into_.measured.push_back(std::move(one.taken));
+            }
+        }
         into_.complete = !plan_.stop();
     }
 
@@ -67,76 +72,93 @@ class course {
         return sum;
     }
 
+    /// A round of all, as long as it is not given up.
+    seconds round_cost_of_all(const pace& each) const {
+        seconds sum{0};
+        for (const field& here : fields_) {
+            if (!here.given_up) sum += round_cost(here, each);
+        }
+        return sum;
+    }
+
     /// What is not needed for the least makes the trials of what is left longer, all alike.
     pace choose_pace() const {
         if (plan_.budget <= seconds(0)) return plan_.each;
-        seconds least{0};
+        const unsigned rounds = plan_.rounds - round_ + 1;
         std::size_t trials = 0;
-        for (std::size_t i = current_; i < fields_.size(); ++i) {
-            least += round_cost(fields_[i], plan_.each) * plan_.rounds;
-            trials += fields_[i].lanes.size() * plan_.rounds;
-        }
-        const seconds spare = (left() - least) / static_cast<double>(trials);
+        for (const field& here : fields_) trials += here.given_up ? 0 : here.lanes.size() * rounds;
+        if (trials == 0) return plan_.each;
+        const seconds spare = (left() - round_cost_of_all(plan_.each) * rounds) / static_cast<double>(trials);
         const seconds room = plan_.most.warm_up - plan_.each.warm_up + plan_.most.length - plan_.each.length;
         const double share = room > seconds(0) ? std::clamp(spare / room, 0.0, 1.0) : 0;
         return {plan_.each.warm_up + share * (plan_.most.warm_up - plan_.each.warm_up),
                 plan_.each.length + share * (plan_.most.length - plan_.each.length)};
     }
 
-    void run_field(field& here) {
+    void run_round() {
+        drop_what_would_say_nothing();
         const pace each = choose_pace();
-        const std::string name = here.of->about().name + ", " + here.at.name;
-        // A little of the first is better than nothing at all.
-        const unsigned fewest = std::min(fewest_rounds, plan_.rounds);
-        rounds_in_any_case_ = into_.measured.empty() ? fewest : 0;
-        if (rounds_in_any_case_ == 0 && round_cost(here, each) * fewest > left()) {
-            into_.left_out.push_back({name, "no time was left for it: trials took longer than expected"});
-            return;
-        }
-        for (unsigned round = 1; round <= plan_.rounds && !plan_.stop(); ++round) {
-            if (round > rounds_in_any_case_ && round_cost(here, each) > left()) {
-                into_.left_out.push_back({name + ", rounds from the " + std::to_string(round) + "th",
-                                          "no time was left for them: trials took longer than expected"});
-                break;
-            }
-            run_round(here, each, round);
-        }
-        for (lane& one : here.lanes) {
-            if (!one.taken.samples.empty()) into_.measured.push_back(std::move(one.taken));
+        for (current_ = 0; current_ < fields_.size() && !plan_.stop(); ++current_) {
+            field& here = fields_[current_];
+            if (!here.given_up && (has_time_in_any_case() || fits(here, each))) run_round_of(here, each);
         }
     }
 
-    void run_round(field& here, const pace& each, unsigned round) {
+    // A little of the first is better than nothing at all.
+    bool has_time_in_any_case() const { return current_ == 0 && round_ <= fewest_rounds; }
+
+    bool fits(field& here, const pace& each) {
+        if (round_cost(here, each) <= left()) return true;
+        here.given_up = true;
+        leave_out(here, round_ == 1 ? "" : ", rounds from the " + std::to_string(round_) + "th");
+        return false;
+    }
+
+    /// When trials take longer than expected, fewer points with enough rounds, not all with too few.
+    void drop_what_would_say_nothing() {
+        const unsigned fewest = std::min(fewest_rounds, plan_.rounds);
+        if (round_ > fewest) return;
+        while (fields_.size() > 1 && round_cost_of_all(plan_.each) * (fewest - round_ + 1) > left()) {
+            leave_out(fields_.back(), "");
+            fields_.pop_back();
+        }
+    }
+
+    void leave_out(const field& here, const std::string& which) {
+        into_.left_out.push_back({here.of->about().name + ", " + here.at.name + which,
+                                  "no time was left for it: trials took longer than expected"});
+    }
+
+    void run_round_of(field& here, const pace& each) {
         std::vector<lane*> lanes;
         for (lane& one : here.lanes) lanes.push_back(&one);
         std::ranges::shuffle(lanes, order_);
         for (std::size_t i = 0; i < lanes.size(); ++i) {
-            if (plan_.stop() || (round > rounds_in_any_case_ && left() <= seconds(0))) return;
+            if (plan_.stop() || (!has_time_in_any_case() && left() <= seconds(0))) return;
             if (lanes[i]->failed) continue;
-            tell_about(here, *lanes[i], each, round, std::span(lanes).subspan(i));
-            run_trial(here, *lanes[i], each, round);
+            tell_about(here, *lanes[i], each, std::span(lanes).subspan(i));
+            run_trial(here, *lanes[i], each);
         }
     }
 
-    void tell_about(const field& here, const lane& one, const pace& each, unsigned round,
-                    std::span<lane* const> of_round) const {
-        seconds ahead = round_cost(here, each) * (plan_.rounds - round);
+    void tell_about(const field& here, const lane& one, const pace& each, std::span<lane* const> of_round) const {
+        seconds ahead = round_cost_of_all(each) * (plan_.rounds - round_);
         for (const lane* const other : of_round) ahead += trial_cost(here, *other, each);
         for (std::size_t i = current_ + 1; i < fields_.size(); ++i) {
-            ahead += round_cost(fields_[i], each) * plan_.rounds;
+            if (!fields_[i].given_up) ahead += round_cost(fields_[i], each);
         }
         if (plan_.budget > seconds(0)) ahead = std::clamp(ahead, seconds(0), std::max(left(), seconds(0)));
-        tell_({here.of->about().title, here.at.name, one.taken.by.name, round, plan_.rounds,
+        tell_({here.of->about().title, here.at.name, one.taken.by.name, round_, plan_.rounds,
                elapsed() / (elapsed() + ahead), ahead});
     }
 
-    void run_trial(field& here, lane& one, const pace& each, unsigned round) {
+    void run_trial(field& here, lane& one, const pace& each) {
         const auto began = steady_clock::now();
         auto taken = here.of->measure(one.taken.by, here.at, each);
         if (taken) {
             known_.learn(here.of, steady_clock::now() - began - each.warm_up - each.length, one.besides);
             one.taken.samples.push_back(std::move(*taken));
-            one.taken.rounds.push_back(round);
+            one.taken.rounds.push_back(round_);
         } else if (!plan_.stop()) {
             one.failed = true;
             into_.left_out.push_back(
@@ -152,8 +174,8 @@ class course {
     const std::function<void(const progress&)>& tell_;
     std::mt19937 order_;
     experience known_;
+    unsigned round_ = 1;
     std::size_t current_ = 0;
-    unsigned rounds_in_any_case_ = 0;   // of the current field, whatever the budget says
     steady_clock::time_point started_;  // of drawing up, which is of the budget, too
 };
 

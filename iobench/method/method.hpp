@@ -1,5 +1,6 @@
 // How things are measured: in rounds, contenders in random order in each, so that what disturbs the machine disturbs
-// all.
+// all. A round goes through everything before the next begins: a virtual machine can be another one for a minute, and
+// what was measured within that minute alone would say so with great certainty.
 #pragma once
 
 #include "model/results.hpp"
@@ -48,7 +49,7 @@ struct progress {
 bool is_named(const point& at, const std::string& name);
 
 /// Runs all of it, one trial at a time. A contender that fails in a round is left out from then on at that point, with
-/// the reason among the things left out. Points follow each other; all rounds of one are neighbours in time.
+/// the reason among the things left out. Each round has all points of all workloads in it.
 results run(const plan&, const std::function<void(const progress&)>& tell);
 
 }  // namespace iobench

@@ -93,6 +93,21 @@ TEST(method, everybody_has_a_trial_in_each_round_in_an_order_that_changes) {
     EXPECT_NE(order, order_with(2));
 }
 
+TEST(method, a_round_goes_through_everything_before_the_next_begins) {
+    std::vector<std::string> order;
+    plan wanted{.contenders = {"bare/a"}, .points = {"1", "2"}, .rounds = 2};
+    for (const char* name : {"u", "v"}) {
+        const auto work = std::make_shared<made_up>(name);
+        work->on_trial = [&order, of = work.get()] { order.push_back(of->about().name + of->trials.back().at); };
+        wanted.workloads.push_back(work);
+    }
+    const results all = run_quietly(wanted);
+    EXPECT_EQ(order, (std::vector<std::string>{"u1", "u2", "v1", "v2", "u1", "u2", "v1", "v2"}));
+    ASSERT_EQ(all.measured.size(), 4U);
+    EXPECT_EQ(all.measured[2].workload, "v");
+    EXPECT_EQ(all.measured[2].rounds, (std::vector<unsigned>{1, 2}));
+}
+
 TEST(method, who_fails_is_left_out_with_the_reason) {
     const auto work = std::make_shared<made_up>("w");
     work->failing = "bare/poll";
@@ -123,7 +138,7 @@ TEST(method, an_interrupted_run_keeps_what_it_has) {
     const results all = run_quietly(wanted);
     EXPECT_EQ(work->trials.size(), 7U);
     EXPECT_FALSE(all.complete);
-    EXPECT_EQ(all.points("w").size(), 1U);
+    EXPECT_EQ(all.points("w").size(), 2U);
     std::size_t kept = 0;
     for (const series& one : all.measured) kept += one.samples.size();
     EXPECT_EQ(kept, 7U);
@@ -221,6 +236,7 @@ TEST(budget, holds_although_trials_take_longer_than_their_workloads_said) {
     for (const series& one : all.measured) trials += one.samples.size();
     EXPECT_GE(trials, 3U);
     EXPECT_LT(trials, 20U);
+    for (const series& one : all.measured) EXPECT_GE(one.samples.size(), 3U) << one.workload << ": too few say nothing";
     EXPECT_THAT(all.left_out, Contains(Field(&skipped::why, HasSubstr("longer than expected"))));
     EXPECT_TRUE(all.complete);
 }
