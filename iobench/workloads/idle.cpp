@@ -12,6 +12,7 @@ namespace {
 constexpr double least_active = 32;
 constexpr double active_share = 0.01;
 constexpr double select_limit = 1000;
+constexpr double asking_about_one = 0.25e-6;  // seconds, by a mechanism that asks about each
 
 const description text{
     .name = "idle",
@@ -72,8 +73,11 @@ class idle : public workload {
         return too_many_connections(who, at.x + active_beside(at.x));
     }
 
-    std::chrono::duration<double> besides(const contender&, const point& at) const override {
-        return besides_echoes(at.x + active_beside(at.x));
+    std::chrono::duration<double> besides(const contender& who, const point& at) const override {
+        const double all = at.x + active_beside(at.x);
+        // To let one more in, all that came before are asked about.
+        const double asking = who.name.ends_with("/poll") ? asking_about_one * all * all : 0;
+        return besides_echoes(all) + std::chrono::duration<double>(asking);
     }
 
     std::expected<sample, std::string> measure(const contender& who, const point& at, const pace& each) override {
