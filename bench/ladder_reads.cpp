@@ -85,8 +85,12 @@ std::byte* allocate(std::size_t size, bool in_huge_pages) {
     const std::size_t unit = in_huge_pages ? huge_page : block;
     const std::size_t whole = (size + unit - 1) / unit * unit;
     auto* const memory = static_cast<std::byte*>(std::aligned_alloc(unit, whole));
-    if (in_huge_pages && ::madvise(memory, whole, MADV_HUGEPAGE) != 0) {
-        bench::not_here("this kernel has no transparent huge pages");
+    if (in_huge_pages) {
+        std::string setting;
+        std::getline(std::ifstream("/sys/kernel/mm/transparent_hugepage/enabled"), setting);
+        if (setting.find("[never]") != std::string::npos || ::madvise(memory, whole, MADV_HUGEPAGE) != 0) {
+            bench::not_here("transparent huge pages are turned off, or this kernel has none");
+        }
     }
     std::memset(memory, 0, whole);
     return memory;

@@ -69,7 +69,9 @@ class received_queue {
 /// A size class of a pool besides the default one.
 struct buffer_class_options {
     std::uint32_t buffer_size = 65536;  ///< bytes per buffer; at least 64
-    std::uint16_t count = 0;            ///< buffers per loop; 0: there is no such class
+    /// Buffers per loop; 0: there is no such class. What is said of a single one at buffer_pool_options::count holds
+    /// here.
+    std::uint16_t count = 0;
 };
 
 /// Bounds and shape of a pool.

@@ -86,7 +86,9 @@ class course {
         if (plan_.budget <= seconds(0)) return plan_.each;
         const unsigned rounds = plan_.rounds - round_ + 1;
         std::size_t trials = 0;
-        for (const field& here : fields_) trials += here.given_up ? 0 : here.lanes.size() * rounds;
+        for (const field& here : fields_) {
+            if (!here.given_up) trials += std::ranges::count(here.lanes, false, &lane::failed) * rounds;
+        }
         if (trials == 0) return plan_.each;
         const seconds spare = (left() - round_cost_of_all(plan_.each) * rounds) / static_cast<double>(trials);
         const seconds room = plan_.most.warm_up - plan_.each.warm_up + plan_.most.length - plan_.each.length;
@@ -104,25 +106,47 @@ class course {
         }
     }
 
-    // A little of the first is better than nothing at all.
-    bool has_time_in_any_case() const { return current_ == 0 && round_ <= fewest_rounds; }
+    // A little of the first that somebody takes part in is better than nothing at all.
+    bool has_time_in_any_case() const {
+        const auto takes_part = [](const field& here) {
+            return std::ranges::any_of(here.lanes, [](const lane& one) { return !one.failed; });
+        };
+        const auto first = std::ranges::find_if(fields_, takes_part);
+        return round_ <= fewest_rounds && first - fields_.begin() == static_cast<std::ptrdiff_t>(current_);
+    }
 
     bool fits(field& here, const pace& each) {
-        if (round_cost(here, each) <= left()) return true;
+        const seconds needed = round_ == 1 ? cost_of_beginning(here) : round_cost(here, each);
+        if (needed <= left()) return true;
         here.given_up = true;
-        leave_out(here, round_ == 1 ? "" : ", rounds from the " + std::to_string(round_) + "th");
+        if (round_ > fewest()) {
+            leave_out(here, ", from round " + std::to_string(round_) + " on");
+        } else {
+            for (lane& one : here.lanes) one.taken.samples.clear();
+            leave_out(here, "");
+        }
         return false;
+    }
+
+    /// Of the fewest rounds, here and for all that has begun.
+    seconds cost_of_beginning(const field& here) const {
+        seconds sum = round_cost(here, plan_.each) * fewest();
+        for (std::size_t i = 0; i < current_; ++i) {
+            if (!fields_[i].given_up) sum += round_cost(fields_[i], plan_.each) * (fewest() - 1);
+        }
+        return sum;
     }
 
     /// When trials take longer than expected, fewer points with enough rounds, not all with too few.
     void drop_what_would_say_nothing() {
-        const unsigned fewest = std::min(fewest_rounds, plan_.rounds);
-        if (round_ > fewest) return;
-        while (fields_.size() > 1 && round_cost_of_all(plan_.each) * (fewest - round_ + 1) > left()) {
-            leave_out(fields_.back(), "");
+        if (round_ == 1 || round_ > fewest()) return;
+        while (fields_.size() > 1 && round_cost_of_all(plan_.each) * (fewest() - round_ + 1) > left()) {
+            if (!fields_.back().given_up) leave_out(fields_.back(), "");
             fields_.pop_back();
         }
     }
+
+    unsigned fewest() const { return std::min(fewest_rounds, plan_.rounds); }
 
     void leave_out(const field& here, const std::string& which) {
         into_.left_out.push_back({here.of->about().name + ", " + here.at.name + which,
@@ -143,7 +167,9 @@ class course {
 
     void tell_about(const field& here, const lane& one, const pace& each, std::span<lane* const> of_round) const {
         seconds ahead = round_cost_of_all(each) * (plan_.rounds - round_);
-        for (const lane* const other : of_round) ahead += trial_cost(here, *other, each);
+        for (const lane* const other : of_round) {
+            if (!other->failed) ahead += trial_cost(here, *other, each);
+        }
         for (std::size_t i = current_ + 1; i < fields_.size(); ++i) {
             if (!fields_[i].given_up) ahead += round_cost(fields_[i], each);
         }
