@@ -38,7 +38,8 @@ constexpr double least_difference = 0.02;
 verdict verdict_of(const estimate& ratio, const metric& by);
 
 /// How a contender compares with another. The ratio is that of neighbours in time: of each round both took part in, so
-/// that noise which lasts longer than a point's turn in a round cancels out. Below 1 is better if less is better, above 1 if more is.
+/// that noise which lasts longer than a point's turn in a round cancels out. Below 1 is better if less is better, above
+/// 1 if more is.
 struct comparison {
     estimate ratio;
     verdict is = verdict::tied;
