@@ -100,20 +100,23 @@ class course {
     void run_round() {
         drop_what_would_say_nothing();
         const pace each = choose_pace();
-        for (current_ = 0; current_ < fields_.size() && !plan_.stop(); ++current_) {
+        for (current_ = 0; current_ < fields_.size() && !plan_.stop();) {
             field& here = fields_[current_];
             if (!here.given_up && (has_time_in_any_case() || fits(here, each))) run_round_of(here, each);
+            if (nobody_could(here)) {
+                fields_.erase(fields_.begin() + static_cast<std::ptrdiff_t>(current_));
+            } else {
+                ++current_;
+            }
         }
     }
 
-    // A little of the first that somebody takes part in is better than nothing at all.
-    bool has_time_in_any_case() const {
-        const auto takes_part = [](const field& here) {
-            return std::ranges::any_of(here.lanes, [](const lane& one) { return !one.failed; });
-        };
-        const auto first = std::ranges::find_if(fields_, takes_part);
-        return round_ <= fewest_rounds && first - fields_.begin() == static_cast<std::ptrdiff_t>(current_);
+    static bool nobody_could(const field& here) {
+        return std::ranges::all_of(here.lanes, [](const lane& one) { return one.failed && one.taken.samples.empty(); });
     }
+
+    // A little of the first is better than nothing at all.
+    bool has_time_in_any_case() const { return current_ == 0 && round_ <= fewest_rounds; }
 
     bool fits(field& here, const pace& each) {
         const seconds needed = round_ == 1 ? cost_of_beginning(here) : round_cost(here, each);

@@ -241,6 +241,26 @@ TEST(budget, holds_although_trials_take_longer_than_their_workloads_said) {
     EXPECT_TRUE(all.complete);
 }
 
+TEST(budget, goes_to_the_next_when_nobody_could_do_the_first) {
+    plan wanted{.contenders = {"bare/a"}, .points = {"1"}, .rounds = 5};
+    wanted.each = {.warm_up = 0s, .length = 0s};
+    wanted.most = wanted.each;
+    wanted.budget = 20ms;
+    for (const char* name : {"u", "v"}) {
+        const auto work = std::make_shared<made_up>(name);
+        work->said = 1ms;
+        work->on_trial = [] { std::this_thread::sleep_for(30ms); };
+        if (wanted.workloads.empty()) work->failing = "bare/a";
+        wanted.workloads.push_back(work);
+    }
+    const results all = run_quietly(wanted);
+    ASSERT_EQ(all.measured.size(), 1U);
+    EXPECT_EQ(all.measured[0].workload, "v");
+    EXPECT_EQ(all.measured[0].samples.size(), 3U);
+    EXPECT_THAT(all.left_out, Contains(Field(&skipped::what, "u, 1, bare/a")));
+    EXPECT_THAT(all.left_out, Contains(Field(&skipped::what, "v, 1, from round 4 on")));
+}
+
 TEST(progress, goes_from_nothing_to_all) {
     const auto work = std::make_shared<made_up>("w");
     std::vector<progress> told;
