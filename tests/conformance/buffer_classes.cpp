@@ -227,8 +227,14 @@ TEST_P(buffer_classes, a_parked_reader_ends_by_cancellation_and_by_close) {
         const std::vector<lease> held = co_await keep_both(hoarder);
         must(waiting.far.receive_in(1));
         must(co_await waiting.near.send("unread"));
-        const auto stopped = co_await cancelled_after(5, receive_from(waiting.far));
-        EXPECT_TRUE(is_cancelled(stopped));
+        co_await with_scope([&](scope& s) -> task<> {
+            std::optional<result<lease>> stopped;
+            spawn(s, keep(receive_from(waiting.far), stopped));
+            co_await parked_readers(1);
+            s.cancel();
+            co_await s.join();
+            EXPECT_TRUE(is_cancelled(*stopped));
+        });
         co_await with_scope([&](scope& s) -> task<> {
             std::optional<result<lease>> got;
             spawn(s, keep(receive_from(waiting.far), got));
