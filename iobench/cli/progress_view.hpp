@@ -8,9 +8,8 @@
 
 namespace iobench {
 
-/// On a terminal one line that changes in place; elsewhere a line for each round, and one when another has been
-/// told long ago. On standard error, so that results
-/// can be taken from standard output.
+/// On a terminal one line that changes in place; elsewhere a line for each round, and one when the last is ten seconds
+/// old. On standard error, so that results can be taken from standard output.
 class progress_view {
   public:
     progress_view();
